@@ -1,0 +1,10 @@
+//! Sans-IO protocol machines: no sockets, no clock, no randomness of their own.
+//!
+//! Every machine takes bytes, and gives outputs for a driver to perform. Time and
+//! random bytes are arguments, so a test, a fuzzer or a simulator can be the driver.
+//!
+//! - [`scram`]: SCRAM-SHA-256 and SCRAM-SHA-256-PLUS, both sides.
+//! - `postgres`: the PostgreSQL frontend/backend protocol, version 3: the client's door, the target's
+//!   handshake, and the relay between them.
+
+pub mod scram;
