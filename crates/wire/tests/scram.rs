@@ -1,8 +1,8 @@
 //! SCRAM against an independent client, and over random passwords and tampering.
 
 use daypass_wire::scram::{
-    ClientBinding, ClientExchange, ClientSecret, Mechanism, Nonce, ScramError, ScramVerifier,
-    ServerBinding, ServerExchange, mock_verifier,
+    ClientBinding, ClientExchange, ClientSecret, Mechanism, Nonce, ScramError, ScramVerifier, ServerBinding,
+    ServerExchange, mock_verifier,
 };
 use postgres_protocol::authentication::sasl::{ChannelBinding, ScramSha256};
 use proptest::prelude::*;
@@ -22,9 +22,7 @@ fn their_client(
     let (server, challenge) = server.client_first(mechanism, client.message())?;
     client.update(&challenge).unwrap();
     let last = server.client_final(client.message())?;
-    client
-        .finish(&last)
-        .expect("their client checks our signature");
+    client.finish(&last).expect("their client checks our signature");
     Ok(())
 }
 
@@ -36,11 +34,8 @@ fn our_client(
     offered: ServerBinding,
 ) -> Result<(), ScramError> {
     let mechanism = binding.mechanism();
-    let (client, first) = ClientExchange::start(
-        ClientSecret::password(password),
-        Nonce::from_random(nonces[0]),
-        binding,
-    );
+    let (client, first) =
+        ClientExchange::start(ClientSecret::password(password), Nonce::from_random(nonces[0]), binding);
     let server = ServerExchange::new(verifier, Nonce::from_random(nonces[1]), offered);
     let (server, challenge) = server.client_first(mechanism, &first)?;
     let (client, last) = client.server_first(&challenge)?;

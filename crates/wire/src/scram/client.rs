@@ -89,23 +89,10 @@ impl ClientExchange {
         Self::start_as("", secret, nonce, binding)
     }
 
-    fn start_as(
-        name: &str,
-        secret: ClientSecret,
-        nonce: Nonce,
-        binding: ClientBinding,
-    ) -> (Self, Vec<u8>) {
+    fn start_as(name: &str, secret: ClientSecret, nonce: Nonce, binding: ClientBinding) -> (Self, Vec<u8>) {
         let first_bare = format!("n={name},r={}", nonce.as_str());
         let message = format!("{}{first_bare}", binding.header());
-        (
-            Self {
-                secret,
-                nonce,
-                binding,
-                first_bare,
-            },
-            message.into_bytes(),
-        )
+        (Self { secret, nonce, binding, first_bare }, message.into_bytes())
     }
 
     /// Takes `server-first-message`, and gives `client-final-message` to send.
@@ -115,16 +102,9 @@ impl ClientExchange {
     pub fn server_first(self, message: &[u8]) -> Result<(ClientVerifying, Vec<u8>), ScramError> {
         let message = text(message)?;
         let mut parts = message.split(',');
-        let nonce = attribute(
-            &mut parts,
-            "r",
-            "server-first has no nonce (mandatory extensions aren't supported)",
-        )?;
+        let nonce = attribute(&mut parts, "r", "server-first has no nonce (mandatory extensions aren't supported)")?;
         check_nonce(nonce)?;
-        let salt = base64(
-            attribute(&mut parts, "s", "server-first has no salt")?,
-            "the salt isn't base64",
-        )?;
+        let salt = base64(attribute(&mut parts, "s", "server-first has no salt")?, "the salt isn't base64")?;
         let iterations = attribute(&mut parts, "i", "server-first has no iteration count")?;
         let iterations = self.check(nonce, &salt, iterations)?;
 
@@ -134,13 +114,7 @@ impl ClientExchange {
         let mut bound = self.binding.header().as_bytes().to_vec();
         bound.extend_from_slice(self.binding.data());
         let without_proof = format!("c={},r={nonce}", BASE64.encode(&bound));
-        let auth = [
-            self.first_bare.as_bytes(),
-            b",",
-            message.as_bytes(),
-            b",",
-            without_proof.as_bytes(),
-        ];
+        let auth = [self.first_bare.as_bytes(), b",", message.as_bytes(), b",", without_proof.as_bytes()];
         let proof = crypto::xor(&client_key, &crypto::hmac(stored_key.as_slice(), &auth));
         let signature = crypto::hmac(server_key.as_slice(), &auth);
         let last = format!("{without_proof},p={}", BASE64.encode(proof.as_slice()));
@@ -149,18 +123,13 @@ impl ClientExchange {
 
     fn check(&self, nonce: &str, salt: &[u8], iterations: &str) -> Result<u32, ScramError> {
         // The server must add to our nonce, else a recorded exchange could be played back.
-        if nonce
-            .strip_prefix(self.nonce.as_str())
-            .is_none_or(str::is_empty)
-        {
+        if nonce.strip_prefix(self.nonce.as_str()).is_none_or(str::is_empty) {
             return Err(ScramError::NonceMismatch);
         }
         if salt.is_empty() || salt.len() > SALT_LEN_MAX {
             return Err(ScramError::Malformed("the salt is empty or too long"));
         }
-        let count: u64 = iterations
-            .parse()
-            .map_err(|_| ScramError::Malformed("the iteration count isn't a number"))?;
+        let count: u64 = iterations.parse().map_err(|_| ScramError::Malformed("the iteration count isn't a number"))?;
         u32::try_from(count)
             .ok()
             .filter(|count| (1..=ITERATIONS_MAX).contains(count))
@@ -176,15 +145,9 @@ impl ClientVerifying {
     pub fn server_final(self, message: &[u8]) -> Result<(), ScramError> {
         let message = text(message)?;
         if let Some(error) = message.strip_prefix("e=") {
-            return Err(ScramError::ServerRefused(
-                error.chars().take(REFUSAL_LEN_MAX).collect(),
-            ));
+            return Err(ScramError::ServerRefused(error.chars().take(REFUSAL_LEN_MAX).collect()));
         }
-        let value = attribute(
-            &mut message.split(','),
-            "v",
-            "server-final has no signature",
-        )?;
+        let value = attribute(&mut message.split(','), "v", "server-final has no signature")?;
         let signature: [u8; KEY_LEN] = base64(value, "the signature isn't base64")?
             .try_into()
             .map_err(|_| ScramError::Malformed("the signature isn't 32 bytes"))?;
@@ -206,17 +169,12 @@ impl fmt::Debug for ClientVerifying {
 mod tests {
     use super::*;
 
-    const CHALLENGE: &str =
-        "r=rOprNGfwEbeRWgbNEkqO%hvYDpWUa2RaTCAfuxFIlj)hNlF$k0,s=W22ZaJ0SNY7soEsUEjb6gQ==,i=4096";
+    const CHALLENGE: &str = "r=rOprNGfwEbeRWgbNEkqO%hvYDpWUa2RaTCAfuxFIlj)hNlF$k0,s=W22ZaJ0SNY7soEsUEjb6gQ==,i=4096";
 
     fn rfc_client() -> ClientExchange {
         let nonce = Nonce::from_text("rOprNGfwEbeRWgbNEkqO").unwrap();
-        let (client, first) = ClientExchange::start_as(
-            "user",
-            ClientSecret::password(b"pencil"),
-            nonce,
-            ClientBinding::Unsupported,
-        );
+        let (client, first) =
+            ClientExchange::start_as("user", ClientSecret::password(b"pencil"), nonce, ClientBinding::Unsupported);
         assert_eq!(first, b"n,,n=user,r=rOprNGfwEbeRWgbNEkqO");
         client
     }
@@ -228,27 +186,15 @@ mod tests {
             String::from_utf8(last).unwrap(),
             "c=biws,r=rOprNGfwEbeRWgbNEkqO%hvYDpWUa2RaTCAfuxFIlj)hNlF$k0,p=dHzbZapWIk4jUhN+Ute9ytag9zjfMHgsqmmiz7AndVQ="
         );
-        assert_eq!(
-            client.server_final(b"v=6rriTRBi23WpRR/wtup+mMhUZUn/dB5nLTJRsjl95G4="),
-            Ok(())
-        );
+        assert_eq!(client.server_final(b"v=6rriTRBi23WpRR/wtup+mMhUZUn/dB5nLTJRsjl95G4="), Ok(()));
     }
 
     #[test]
     fn a_server_that_does_not_know_the_verifier_is_found() {
         for (last, error) in [
-            (
-                "v=7rriTRBi23WpRR/wtup+mMhUZUn/dB5nLTJRsjl95G4=",
-                ScramError::WrongServerSignature,
-            ),
-            (
-                "e=invalid-proof",
-                ScramError::ServerRefused("invalid-proof".into()),
-            ),
-            (
-                "v=AAAA",
-                ScramError::Malformed("the signature isn't 32 bytes"),
-            ),
+            ("v=7rriTRBi23WpRR/wtup+mMhUZUn/dB5nLTJRsjl95G4=", ScramError::WrongServerSignature),
+            ("e=invalid-proof", ScramError::ServerRefused("invalid-proof".into())),
+            ("v=AAAA", ScramError::Malformed("the signature isn't 32 bytes")),
             ("", ScramError::Malformed("server-final has no signature")),
         ] {
             let (client, _) = rfc_client().server_first(CHALLENGE.as_bytes()).unwrap();
@@ -260,33 +206,15 @@ mod tests {
     fn hostile_challenges_are_refused() {
         for (from, to, error) in [
             ("i=4096", "i=0", ScramError::Iterations(0)),
-            (
-                "i=4096",
-                "i=4000000000",
-                ScramError::Iterations(4_000_000_000),
-            ),
-            (
-                "i=4096",
-                "i=x",
-                ScramError::Malformed("the iteration count isn't a number"),
-            ),
+            ("i=4096", "i=4000000000", ScramError::Iterations(4_000_000_000)),
+            ("i=4096", "i=x", ScramError::Malformed("the iteration count isn't a number")),
             ("r=rOpr", "r=sOpr", ScramError::NonceMismatch),
-            (
-                "%hvYDpWUa2RaTCAfuxFIlj)hNlF$k0",
-                "",
-                ScramError::NonceMismatch,
-            ),
-            (
-                "W22ZaJ0SNY7soEsUEjb6gQ==",
-                "",
-                ScramError::Malformed("the salt is empty or too long"),
-            ),
+            ("%hvYDpWUa2RaTCAfuxFIlj)hNlF$k0", "", ScramError::NonceMismatch),
+            ("W22ZaJ0SNY7soEsUEjb6gQ==", "", ScramError::Malformed("the salt is empty or too long")),
             (
                 "r=",
                 "m=x,r=",
-                ScramError::Malformed(
-                    "server-first has no nonce (mandatory extensions aren't supported)",
-                ),
+                ScramError::Malformed("server-first has no nonce (mandatory extensions aren't supported)"),
             ),
         ] {
             let result = rfc_client().server_first(CHALLENGE.replace(from, to).as_bytes());

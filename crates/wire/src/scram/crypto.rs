@@ -29,31 +29,18 @@ pub(super) fn hash(input: &[u8]) -> Key {
 }
 
 /// `Hi` of RFC 5802: PBKDF2.
-pub(super) fn salted_password(
-    password: &[u8],
-    salt: &[u8],
-    iterations: u32,
-) -> Result<Key, ScramError> {
+pub(super) fn salted_password(password: &[u8], salt: &[u8], iterations: u32) -> Result<Key, ScramError> {
     let count = NonZeroU32::new(iterations)
         .filter(|count| count.get() <= ITERATIONS_MAX)
         .ok_or(ScramError::Iterations(u64::from(iterations)))?;
     let mut out = Key::default();
-    pbkdf2::derive(
-        pbkdf2::PBKDF2_HMAC_SHA256,
-        count,
-        salt,
-        password,
-        out.as_mut_slice(),
-    );
+    pbkdf2::derive(pbkdf2::PBKDF2_HMAC_SHA256, count, salt, password, out.as_mut_slice());
     Ok(out)
 }
 
 /// The two keys that a salted password gives: `(ClientKey, ServerKey)`.
 pub(super) fn keys(salted: &Key) -> (Key, Key) {
-    (
-        hmac(salted.as_slice(), &[b"Client Key"]),
-        hmac(salted.as_slice(), &[b"Server Key"]),
-    )
+    (hmac(salted.as_slice(), &[b"Client Key"]), hmac(salted.as_slice(), &[b"Server Key"]))
 }
 
 /// `a XOR b`.

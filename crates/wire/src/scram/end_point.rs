@@ -28,9 +28,7 @@ fn signature_hash(der: &[u8]) -> Result<&'static Algorithm, ScramError> {
         RSA_SHA384 | ECDSA_SHA384 => Ok(&SHA384),
         RSA_SHA512 | ECDSA_SHA512 => Ok(&SHA512),
         RSA_PSS => pss_hash(parameters),
-        _ => Err(ScramError::Certificate(
-            "its signature algorithm names no hash",
-        )),
+        _ => Err(ScramError::Certificate("its signature algorithm names no hash")),
     }
 }
 
@@ -45,9 +43,7 @@ fn pss_hash(parameters: &[u8]) -> Result<&'static Algorithm, ScramError> {
         HASH_SHA1 | HASH_SHA256 => Ok(&SHA256),
         HASH_SHA384 => Ok(&SHA384),
         HASH_SHA512 => Ok(&SHA512),
-        _ => Err(ScramError::Certificate(
-            "its PSS signature uses an unknown hash",
-        )),
+        _ => Err(ScramError::Certificate("its PSS signature uses an unknown hash")),
     }
 }
 
@@ -67,11 +63,7 @@ fn element(der: &[u8], tag: u8) -> Result<(&[u8], &[u8]), ScramError> {
                 return Err(NOT_DER);
             }
             let (len, rest) = rest.split_at(octets);
-            (
-                len.iter()
-                    .fold(0, |len, byte| len << 8 | usize::from(*byte)),
-                rest,
-            )
+            (len.iter().fold(0, |len, byte| len << 8 | usize::from(*byte)), rest)
         }
     };
     rest.split_at_checked(len).ok_or(NOT_DER)
@@ -118,23 +110,13 @@ mod tests {
 
     fn certificate(algorithm: &[u8]) -> Vec<u8> {
         let tbs = wrap(SEQUENCE, &[0; 300]);
-        wrap(
-            SEQUENCE,
-            &[tbs, wrap(SEQUENCE, algorithm), wrap(3, &[0; 65])].concat(),
-        )
+        wrap(SEQUENCE, &[tbs, wrap(SEQUENCE, algorithm), wrap(3, &[0; 65])].concat())
     }
 
     #[test]
     fn hash_is_the_signatures() {
         let pss = |hash: &[u8]| {
-            [
-                wrap(OID, RSA_PSS),
-                wrap(
-                    SEQUENCE,
-                    &wrap(CONTEXT_0, &wrap(SEQUENCE, &wrap(OID, hash))),
-                ),
-            ]
-            .concat()
+            [wrap(OID, RSA_PSS), wrap(SEQUENCE, &wrap(CONTEXT_0, &wrap(SEQUENCE, &wrap(OID, hash))))].concat()
         };
         for (algorithm, expected) in [
             (wrap(OID, ECDSA_SHA256), &SHA256),
@@ -145,10 +127,7 @@ mod tests {
             ([wrap(OID, RSA_PSS), wrap(SEQUENCE, &[])].concat(), &SHA256),
         ] {
             let der = certificate(&algorithm);
-            assert_eq!(
-                server_end_point(&der).unwrap(),
-                digest::digest(expected, &der).as_ref()
-            );
+            assert_eq!(server_end_point(&der).unwrap(), digest::digest(expected, &der).as_ref());
         }
     }
 

@@ -29,9 +29,7 @@ impl Mechanism {
 
     /// The mechanism of a name, if it is one of ours.
     pub fn from_name(name: &[u8]) -> Option<Self> {
-        [Self::ScramSha256, Self::ScramSha256Plus]
-            .into_iter()
-            .find(|mechanism| mechanism.name().as_bytes() == name)
+        [Self::ScramSha256, Self::ScramSha256Plus].into_iter().find(|mechanism| mechanism.name().as_bytes() == name)
     }
 }
 
@@ -66,13 +64,9 @@ impl fmt::Debug for Nonce {
 }
 
 pub(super) fn check_nonce(text: &str) -> Result<(), ScramError> {
-    let printable = text
-        .bytes()
-        .all(|byte| (0x21..=0x7e).contains(&byte) && byte != b',');
+    let printable = text.bytes().all(|byte| (0x21..=0x7e).contains(&byte) && byte != b',');
     if text.is_empty() || text.len() > NONCE_LEN_MAX || !printable {
-        return Err(ScramError::Malformed(
-            "the nonce is empty, too long or not printable",
-        ));
+        return Err(ScramError::Malformed("the nonce is empty, too long or not printable"));
     }
     Ok(())
 }
@@ -95,7 +89,5 @@ pub(super) fn attribute<'a>(
 }
 
 pub(super) fn base64(value: &str, what: &'static str) -> Result<Vec<u8>, ScramError> {
-    BASE64
-        .decode(value.as_bytes())
-        .map_err(|_| ScramError::Malformed(what))
+    BASE64.decode(value.as_bytes()).map_err(|_| ScramError::Malformed(what))
 }

@@ -58,14 +58,10 @@ pub enum ScramError {
     )]
     BindingMismatch,
     /// Channel binding is required, and the client doesn't use it.
-    #[error(
-        "channel binding is required here; use a client that supports SCRAM-SHA-256-PLUS (libpq 11 or later)"
-    )]
+    #[error("channel binding is required here; use a client that supports SCRAM-SHA-256-PLUS (libpq 11 or later)")]
     BindingRequired,
     /// The mechanism chosen and the channel binding flag contradict each other, or another binding type is asked for.
-    #[error(
-        "the SASL mechanism and the channel binding asked for don't fit; only tls-server-end-point is supported"
-    )]
+    #[error("the SASL mechanism and the channel binding asked for don't fit; only tls-server-end-point is supported")]
     BindingUnsupported,
     /// The nonce that came back isn't the one that was sent.
     #[error("the SCRAM nonce doesn't match: this message belongs to another exchange")]
@@ -82,18 +78,12 @@ pub enum ScramError {
     #[error("the server refused the SCRAM exchange: {0}")]
     ServerRefused(String),
     /// The server asks for an iteration count of zero, or above [`ITERATIONS_MAX`].
-    #[error(
-        "the server asks for {0} SCRAM iterations; between 1 and {ITERATIONS_MAX} are accepted"
-    )]
+    #[error("the server asks for {0} SCRAM iterations; between 1 and {ITERATIONS_MAX} are accepted")]
     Iterations(u64),
     /// A verifier's text isn't `SCRAM-SHA-256$iterations:salt$stored:server`.
-    #[error(
-        "not a SCRAM-SHA-256 verifier: {0}; expected SCRAM-SHA-256$iterations:salt$stored:server"
-    )]
+    #[error("not a SCRAM-SHA-256 verifier: {0}; expected SCRAM-SHA-256$iterations:salt$stored:server")]
     BadVerifier(&'static str),
     /// The certificate can't be bound to: it isn't DER, or its signature names no hash (Ed25519).
-    #[error(
-        "no tls-server-end-point binding for this certificate: {0}; use an ECDSA or RSA signature"
-    )]
+    #[error("no tls-server-end-point binding for this certificate: {0}; use an ECDSA or RSA signature")]
     Certificate(&'static str),
 }

@@ -60,11 +60,7 @@ pub struct AwaitingFinal {
 impl ServerExchange {
     /// For one user. `nonce` is fresh.
     pub fn new(verifier: ScramVerifier, nonce: Nonce, binding: ServerBinding) -> Self {
-        Self {
-            verifier,
-            nonce,
-            binding,
-        }
+        Self { verifier, nonce, binding }
     }
 
     /// Takes `client-first-message`, and gives `server-first-message` to send.
@@ -74,30 +70,19 @@ impl ServerExchange {
     /// # Errors
     /// Malformed messages; a channel binding that doesn't fit the mechanism; [`ScramError::Downgrade`] when the client was told that
     /// there is no channel binding.
-    pub fn client_first(
-        self,
-        mechanism: Mechanism,
-        message: &[u8],
-    ) -> Result<(AwaitingFinal, Vec<u8>), ScramError> {
+    pub fn client_first(self, mechanism: Mechanism, message: &[u8]) -> Result<(AwaitingFinal, Vec<u8>), ScramError> {
         let message = text(message)?;
         let (header, bare) = split_header(message)?;
         let binding = self.expected_binding(mechanism, header)?;
 
         let mut parts = bare.split(',');
-        attribute(
-            &mut parts,
-            "n",
-            "client-first has no user name (mandatory extensions aren't supported)",
-        )?;
+        attribute(&mut parts, "n", "client-first has no user name (mandatory extensions aren't supported)")?;
         let client_nonce = attribute(&mut parts, "r", "client-first has no nonce")?;
         check_nonce(client_nonce)?;
 
         let nonce = format!("{client_nonce}{}", self.nonce.as_str());
-        let server_first = format!(
-            "r={nonce},s={},i={}",
-            BASE64.encode(self.verifier.salt()),
-            self.verifier.iterations()
-        );
+        let server_first =
+            format!("r={nonce},s={},i={}", BASE64.encode(self.verifier.salt()), self.verifier.iterations());
         let next = AwaitingFinal {
             verifier: self.verifier,
             nonce,
@@ -113,18 +98,14 @@ impl ServerExchange {
         let flag = header.split(',').next().unwrap_or_default();
         let mut expected = header.as_bytes().to_vec();
         match (mechanism, flag, self.binding.hash()) {
-            (Mechanism::ScramSha256Plus, "p=tls-server-end-point", Some(hash)) => {
-                expected.extend_from_slice(hash)
-            }
+            (Mechanism::ScramSha256Plus, "p=tls-server-end-point", Some(hash)) => expected.extend_from_slice(hash),
             (Mechanism::ScramSha256Plus, _, _) => return Err(ScramError::BindingUnsupported),
             (Mechanism::ScramSha256, "y", Some(_)) => return Err(ScramError::Downgrade),
             (Mechanism::ScramSha256, "y" | "n", _) => {}
             (Mechanism::ScramSha256, _, _) => return Err(ScramError::BindingUnsupported),
         }
         match (&self.binding, mechanism) {
-            (ServerBinding::Required(_), Mechanism::ScramSha256) => {
-                Err(ScramError::BindingRequired)
-            }
+            (ServerBinding::Required(_), Mechanism::ScramSha256) => Err(ScramError::BindingRequired),
             (ServerBinding::Required(_), Mechanism::ScramSha256Plus)
             | (ServerBinding::Offered(_) | ServerBinding::Unavailable, _) => Ok(expected),
         }
@@ -137,9 +118,7 @@ fn split_header(message: &str) -> Result<(&str, &str), ScramError> {
     let first = message.find(',').ok_or(WHAT)?;
     let second = message[first + 1..].find(',').ok_or(WHAT)? + first + 1;
     if second != first + 1 {
-        return Err(ScramError::Malformed(
-            "an authorization identity isn't supported",
-        ));
+        return Err(ScramError::Malformed("an authorization identity isn't supported"));
     }
     Ok((&message[..=second], &message[second + 1..]))
 }
@@ -151,9 +130,8 @@ impl AwaitingFinal {
     /// [`ScramError::WrongProof`] for a wrong password and for a mock verifier alike; a binding or nonce that isn't this exchange's.
     pub fn client_final(self, message: &[u8]) -> Result<Vec<u8>, ScramError> {
         let message = text(message)?;
-        let (without_proof, proof) = message
-            .rsplit_once(",p=")
-            .ok_or(ScramError::Malformed("client-final has no proof"))?;
+        let (without_proof, proof) =
+            message.rsplit_once(",p=").ok_or(ScramError::Malformed("client-final has no proof"))?;
         let mut parts = without_proof.split(',');
         let binding = attribute(&mut parts, "c", "client-final has no channel binding")?;
         let binding = base64(binding, "the channel binding isn't base64")?;
@@ -168,13 +146,8 @@ impl AwaitingFinal {
         if !bool::from(binding.ct_eq(&self.binding)) {
             return Err(ScramError::BindingMismatch);
         }
-        let auth = [
-            self.client_first_bare.as_bytes(),
-            b",",
-            self.server_first.as_bytes(),
-            b",",
-            without_proof.as_bytes(),
-        ];
+        let auth =
+            [self.client_first_bare.as_bytes(), b",", self.server_first.as_bytes(), b",", without_proof.as_bytes()];
         let signature = crypto::hmac(self.verifier.stored_key(), &auth);
         let client_key = crypto::xor(&proof, &signature);
         let fits = crypto::hash(client_key.as_slice()).ct_eq(self.verifier.stored_key());
@@ -194,27 +167,19 @@ mod tests {
     use super::*;
 
     const FIRST: &[u8] = b"n,,n=user,r=rOprNGfwEbeRWgbNEkqO";
-    const FINAL: &str = "c=biws,r=rOprNGfwEbeRWgbNEkqO%hvYDpWUa2RaTCAfuxFIlj)hNlF$k0,p=dHzbZapWIk4jUhN+Ute9ytag9zjfMHgsqmmiz7AndVQ=";
+    const FINAL: &str =
+        "c=biws,r=rOprNGfwEbeRWgbNEkqO%hvYDpWUa2RaTCAfuxFIlj)hNlF$k0,p=dHzbZapWIk4jUhN+Ute9ytag9zjfMHgsqmmiz7AndVQ=";
 
     fn rfc_server(binding: ServerBinding) -> ServerExchange {
-        let salt: [u8; 16] = BASE64
-            .decode(b"W22ZaJ0SNY7soEsUEjb6gQ==")
-            .unwrap()
-            .try_into()
-            .unwrap();
+        let salt: [u8; 16] = BASE64.decode(b"W22ZaJ0SNY7soEsUEjb6gQ==").unwrap().try_into().unwrap();
         let verifier = ScramVerifier::from_password(b"pencil", salt, 4096).unwrap();
-        ServerExchange::new(
-            verifier,
-            Nonce::from_text("%hvYDpWUa2RaTCAfuxFIlj)hNlF$k0").unwrap(),
-            binding,
-        )
+        ServerExchange::new(verifier, Nonce::from_text("%hvYDpWUa2RaTCAfuxFIlj)hNlF$k0").unwrap(), binding)
     }
 
     #[test]
     fn rfc_7677_section_3() {
-        let (server, challenge) = rfc_server(ServerBinding::Unavailable)
-            .client_first(Mechanism::ScramSha256, FIRST)
-            .unwrap();
+        let (server, challenge) =
+            rfc_server(ServerBinding::Unavailable).client_first(Mechanism::ScramSha256, FIRST).unwrap();
         assert_eq!(
             challenge,
             b"r=rOprNGfwEbeRWgbNEkqO%hvYDpWUa2RaTCAfuxFIlj)hNlF$k0,s=W22ZaJ0SNY7soEsUEjb6gQ==,i=4096"
@@ -230,21 +195,12 @@ mod tests {
             ("F$k0", "F$k1", ScramError::NonceMismatch),
             ("c=biws", "c=eSws", ScramError::BindingMismatch),
             (",p=", ",x=1,p=", ScramError::WrongProof),
-            (
-                ",p=",
-                ",q=",
-                ScramError::Malformed("client-final has no proof"),
-            ),
+            (",p=", ",q=", ScramError::Malformed("client-final has no proof")),
             ("VQ=", "V", ScramError::Malformed("the proof isn't base64")),
         ] {
-            let (server, _) = rfc_server(ServerBinding::Unavailable)
-                .client_first(Mechanism::ScramSha256, FIRST)
-                .unwrap();
-            assert_eq!(
-                server.client_final(FINAL.replace(from, to).as_bytes()),
-                Err(error),
-                "{from} -> {to}"
-            );
+            let (server, _) =
+                rfc_server(ServerBinding::Unavailable).client_first(Mechanism::ScramSha256, FIRST).unwrap();
+            assert_eq!(server.client_final(FINAL.replace(from, to).as_bytes()), Err(error), "{from} -> {to}");
         }
     }
 
@@ -262,19 +218,9 @@ mod tests {
             (&none, plus, end_point, Some(ScramError::BindingUnsupported)),
             (&offered, plain, "n", None),
             (&offered, plain, "y", Some(ScramError::Downgrade)),
-            (
-                &offered,
-                plain,
-                end_point,
-                Some(ScramError::BindingUnsupported),
-            ),
+            (&offered, plain, end_point, Some(ScramError::BindingUnsupported)),
             (&offered, plus, end_point, None),
-            (
-                &offered,
-                plus,
-                "p=tls-unique",
-                Some(ScramError::BindingUnsupported),
-            ),
+            (&offered, plus, "p=tls-unique", Some(ScramError::BindingUnsupported)),
             (&offered, plus, "n", Some(ScramError::BindingUnsupported)),
             (&offered, plus, "y", Some(ScramError::BindingUnsupported)),
             (&required, plain, "n", Some(ScramError::BindingRequired)),
@@ -303,9 +249,7 @@ mod tests {
             b"z,,n=,r=abc",
         ] {
             assert!(
-                rfc_server(ServerBinding::Unavailable)
-                    .client_first(Mechanism::ScramSha256, first)
-                    .is_err(),
+                rfc_server(ServerBinding::Unavailable).client_first(Mechanism::ScramSha256, first).is_err(),
                 "{first:?}"
             );
         }

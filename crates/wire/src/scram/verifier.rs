@@ -45,11 +45,7 @@ impl ScramVerifier {
     ///
     /// # Errors
     /// [`ScramError::Iterations`] when the count is zero or above [`ITERATIONS_MAX`].
-    pub fn from_password(
-        password: &[u8],
-        salt: [u8; 16],
-        iterations: u32,
-    ) -> Result<Self, ScramError> {
+    pub fn from_password(password: &[u8], salt: [u8; 16], iterations: u32) -> Result<Self, ScramError> {
         let salted = crypto::salted_password(password, &salt, iterations)?;
         let (client_key, server_key) = crypto::keys(&salted);
         Ok(Self {
@@ -113,57 +109,31 @@ impl FromStr for ScramVerifier {
     type Err = ScramError;
 
     fn from_str(text: &str) -> Result<Self, ScramError> {
-        let rest = text
-            .strip_prefix("SCRAM-SHA-256$")
-            .ok_or(ScramError::BadVerifier("another mechanism"))?;
-        let (front, keys) = rest
-            .split_once('$')
-            .ok_or(ScramError::BadVerifier("no keys"))?;
-        let (iterations, salt) = front
-            .split_once(':')
-            .ok_or(ScramError::BadVerifier("no salt"))?;
-        let (stored, server) = keys
-            .split_once(':')
-            .ok_or(ScramError::BadVerifier("no server key"))?;
-        let iterations = iterations
-            .parse()
-            .map_err(|_| ScramError::BadVerifier("the iterations aren't a number"))?;
+        let rest = text.strip_prefix("SCRAM-SHA-256$").ok_or(ScramError::BadVerifier("another mechanism"))?;
+        let (front, keys) = rest.split_once('$').ok_or(ScramError::BadVerifier("no keys"))?;
+        let (iterations, salt) = front.split_once(':').ok_or(ScramError::BadVerifier("no salt"))?;
+        let (stored, server) = keys.split_once(':').ok_or(ScramError::BadVerifier("no server key"))?;
+        let iterations = iterations.parse().map_err(|_| ScramError::BadVerifier("the iterations aren't a number"))?;
         if !(1..=ITERATIONS_MAX).contains(&iterations) {
             return Err(ScramError::Iterations(u64::from(iterations)));
         }
-        let salt = BASE64
-            .decode(salt.as_bytes())
-            .map_err(|_| ScramError::BadVerifier("the salt isn't base64"))?;
+        let salt = BASE64.decode(salt.as_bytes()).map_err(|_| ScramError::BadVerifier("the salt isn't base64"))?;
         if salt.is_empty() || salt.len() > SALT_LEN_MAX {
             return Err(ScramError::BadVerifier("the salt is empty or too long"));
         }
-        Ok(Self {
-            iterations,
-            salt,
-            stored_key: key(stored)?,
-            server_key: key(server)?,
-            standing: Standing::Real,
-        })
+        Ok(Self { iterations, salt, stored_key: key(stored)?, server_key: key(server)?, standing: Standing::Real })
     }
 }
 
 fn key(text: &str) -> Result<[u8; KEY_LEN], ScramError> {
-    let bytes = Zeroizing::new(
-        BASE64
-            .decode(text.as_bytes())
-            .map_err(|_| ScramError::BadVerifier("a key isn't base64"))?,
-    );
-    bytes
-        .as_slice()
-        .try_into()
-        .map_err(|_| ScramError::BadVerifier("a key isn't 32 bytes"))
+    let bytes =
+        Zeroizing::new(BASE64.decode(text.as_bytes()).map_err(|_| ScramError::BadVerifier("a key isn't base64"))?);
+    bytes.as_slice().try_into().map_err(|_| ScramError::BadVerifier("a key isn't 32 bytes"))
 }
 
 impl fmt::Debug for ScramVerifier {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("ScramVerifier")
-            .field("iterations", &self.iterations)
-            .finish_non_exhaustive()
+        f.debug_struct("ScramVerifier").field("iterations", &self.iterations).finish_non_exhaustive()
     }
 }
 
@@ -200,28 +170,17 @@ mod tests {
     fn text_is_postgresqls_and_comes_back() {
         let verifier = ScramVerifier::from_password(b"pencil", *b"0123456789abcdef", 4096).unwrap();
         let text = verifier.to_postgres();
-        assert!(
-            text.starts_with("SCRAM-SHA-256$4096:MDEyMzQ1Njc4OWFiY2RlZg==$"),
-            "{}",
-            *text
-        );
+        assert!(text.starts_with("SCRAM-SHA-256$4096:MDEyMzQ1Njc4OWFiY2RlZg==$"), "{}", *text);
         assert_eq!(text.parse::<ScramVerifier>().unwrap(), verifier);
         let json = serde_json::to_string(&verifier).unwrap();
         assert_eq!(json, format!("\"{}\"", *text));
-        assert_eq!(
-            serde_json::from_str::<ScramVerifier>(&json).unwrap(),
-            verifier
-        );
+        assert_eq!(serde_json::from_str::<ScramVerifier>(&json).unwrap(), verifier);
     }
 
     /// The verifier for the password, salt and count of RFC 7677, section 3: its exchange fixes both keys.
     #[test]
     fn keys_are_rfc_7677s() {
-        let salt: [u8; 16] = BASE64
-            .decode(b"W22ZaJ0SNY7soEsUEjb6gQ==")
-            .unwrap()
-            .try_into()
-            .unwrap();
+        let salt: [u8; 16] = BASE64.decode(b"W22ZaJ0SNY7soEsUEjb6gQ==").unwrap().try_into().unwrap();
         let verifier = ScramVerifier::from_password(b"pencil", salt, 4096).unwrap();
         assert_eq!(
             *verifier.to_postgres(),
@@ -231,9 +190,7 @@ mod tests {
 
     #[test]
     fn bad_texts_are_refused() {
-        let good = ScramVerifier::from_password(b"pencil", [1; 16], 4096)
-            .unwrap()
-            .to_postgres();
+        let good = ScramVerifier::from_password(b"pencil", [1; 16], 4096).unwrap().to_postgres();
         for bad in [
             "",
             "md5abc",
@@ -252,26 +209,14 @@ mod tests {
 
     #[test]
     fn mock_is_stable_and_differs_by_user_and_secret() {
-        assert_eq!(
-            mock_verifier(&[1; 32], "eve"),
-            mock_verifier(&[1; 32], "eve")
-        );
-        assert_ne!(
-            mock_verifier(&[1; 32], "eve").salt(),
-            mock_verifier(&[1; 32], "bob").salt()
-        );
-        assert_ne!(
-            mock_verifier(&[1; 32], "eve").salt(),
-            mock_verifier(&[2; 32], "eve").salt()
-        );
+        assert_eq!(mock_verifier(&[1; 32], "eve"), mock_verifier(&[1; 32], "eve"));
+        assert_ne!(mock_verifier(&[1; 32], "eve").salt(), mock_verifier(&[1; 32], "bob").salt());
+        assert_ne!(mock_verifier(&[1; 32], "eve").salt(), mock_verifier(&[2; 32], "eve").salt());
     }
 
     #[test]
     fn debug_shows_no_key() {
         let verifier = ScramVerifier::from_password(b"pencil", [1; 16], 4096).unwrap();
-        assert_eq!(
-            format!("{verifier:?}"),
-            "ScramVerifier { iterations: 4096, .. }"
-        );
+        assert_eq!(format!("{verifier:?}"), "ScramVerifier { iterations: 4096, .. }");
     }
 }

@@ -1,0 +1,1 @@
+//! Wire types of the REST API, shared by the server and the CLI.

@@ -1,0 +1,2 @@
+//! Daypass.
+fn main() {}

@@ -1,0 +1,1 @@
+//! Listeners, leases, sessions, recording.

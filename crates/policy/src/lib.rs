@@ -1,0 +1,1 @@
+//! Cedar: judge, explain, missing. Pure; returns a Verdict, nothing more.

@@ -1,0 +1,1 @@
+//! Making and ending access at a target.

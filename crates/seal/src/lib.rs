@@ -1,0 +1,1 @@
+//! Keys derived, secrets sealed, rows authenticated: pure; nonces are arguments.

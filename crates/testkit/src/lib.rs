@@ -1,0 +1,1 @@
+//! What tests share: throwaway servers, fixed clocks, contract tests.
