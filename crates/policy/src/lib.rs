@@ -1,1 +1,32 @@
-//! Cedar: judge, explain, missing. Pure; returns a Verdict, nothing more.
+//! Cedar: judge, explain, and say what is missing. Pure: facts go in, a [`Verdict`] comes out, nothing else happens.
+//!
+//! | to | call |
+//! | --- | --- |
+//! | read policies and check them | [`PolicySet::parse`] |
+//! | gather the facts of a request | [`Input::for_request`] |
+//! | judge | [`judge`], or [`Decision::make`] to keep what is needed to judge again (I7) |
+//! | tell people what would help | [`answer`], [`explain`], [`who`] |
+//! | refuse policies that give away what nobody labelled | [`refuse_unlabelled_without_approval`] |
+//!
+//! There is one evaluator. What is missing is found by asking it again with that thing added.
+
+pub mod decision;
+pub mod directory;
+mod evaluate;
+pub mod input;
+mod literals;
+pub mod problem;
+pub mod quorum;
+mod reading;
+pub mod schema;
+pub mod set;
+pub mod verdict;
+
+pub use decision::Decision;
+pub use directory::Directory;
+pub use input::{Act, AskedFacts, BadFacts, Holder, Input, Party, PartyKind, Scope, Thing, Use, Yes};
+pub use evaluate::judge;
+pub use problem::{Place, PolicyProblem};
+pub use quorum::Quorum;
+pub use set::PolicySet;
+pub use verdict::{Failure, PolicyRef, Verdict};

@@ -1,0 +1,276 @@
+//! The one evaluator: from an input to Cedar's entities and request, and from Cedar's answer to a verdict.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use cedar_policy::{
+    Authorizer, AuthorizationError, Context, Decision, Effect, Entities, Entity, EntityUid, Request,
+    RestrictedExpression as Value,
+};
+use daypass_domain::{Name, Time};
+
+use crate::{
+    Act, AskedFacts, Failure, Input, Party, PartyKind, PolicyRef, PolicySet, Scope, Thing, Verdict,
+    quorum::Voices,
+    schema::{ActionWord, EntityKind, INSTALLATION, uid},
+    set::secs_up,
+};
+
+/// Judges: asks every policy that could apply, and answers with what determined it.
+///
+/// The same input and the same policies give the same verdict, always. A policy that can't be evaluated makes it a no,
+/// even where others permit: Cedar skips such a policy, and a `forbid` that overflows would vanish. // I2
+pub fn judge(policies: &PolicySet, input: &Input) -> Verdict {
+    match Case::of(input) {
+        Ok(case) => case.judge(policies, &input.act, &policies.quorums_met(input)),
+        Err(error) => unreadable(error),
+    }
+}
+
+/// An input that Cedar won't take is a no. By the types of [`Input`] there is none, and a test looks for one.
+pub(crate) fn unreadable(error: String) -> Verdict {
+    let policy = PolicyRef { id: "(the facts)".into(), file: String::new(), why: None };
+    Verdict::Failed { failures: vec![Failure { policy, error }] }
+}
+
+/// What stays the same while one input is judged under several suppositions: who and what, as Cedar's entities.
+pub(crate) struct Case {
+    action: ActionWord,
+    principal: EntityUid,
+    resource: EntityUid,
+    /// The resource that a role is on, where policies may name it instead.
+    above: Option<EntityUid>,
+    entities: Entities,
+    at: Time,
+    active: bool,
+}
+
+impl Case {
+    /// # Errors
+    /// What Cedar says against the entities.
+    pub(crate) fn of(input: &Input) -> Result<Self, String> {
+        let mut entities: BTreeMap<EntityUid, Entity> = BTreeMap::new();
+        let principal = add_party(&mut entities, &input.principal)?;
+        let (action, resource, above) = match &input.act {
+            Act::Use(used) => {
+                let (role, thing) = add_role(&mut entities, &used.resource, &used.role)?;
+                (ActionWord::Use, role, Some(thing))
+            }
+            Act::Revoke { resource, role, .. } => {
+                let (role, thing) = add_role(&mut entities, resource, role)?;
+                (ActionWord::Revoke, role, Some(thing))
+            }
+            Act::Administer { .. } => (ActionWord::Administer, installation(), None),
+            Act::ViewSessions { resource, .. } => {
+                (ActionWord::ViewSessions, add_thing(&mut entities, resource)?, None)
+            }
+            Act::ReadEvidence { scope: Scope::Installation, .. } => (ActionWord::ReadEvidence, installation(), None),
+            Act::ReadEvidence { scope: Scope::Resource { resource }, .. } => {
+                (ActionWord::ReadEvidence, add_thing(&mut entities, resource)?, None)
+            }
+        };
+        let entities = Entities::from_entities(entities.into_values(), None).map_err(|e| e.to_string())?;
+        Ok(Self { action, principal, resource, above, entities, at: input.at, active: input.principal.active })
+    }
+
+    /// The verdict where `act` holds what was asked, and these quorums are met.
+    pub(crate) fn judge(&self, policies: &PolicySet, act: &Act, quorums: &BTreeSet<String>) -> Verdict {
+        if !self.active {
+            return Verdict::Inactive;
+        }
+        let request = match self.request(act, quorums) {
+            Ok(request) => request,
+            Err(error) => return unreadable(error),
+        };
+        let (mut permits, mut forbids, mut failures) = (Vec::new(), Vec::new(), Vec::new());
+        for shelf in policies.shelves(self.action, &self.resource, self.above.as_ref()) {
+            let response = Authorizer::new().is_authorized(&request, shelf, &self.entities);
+            let mut reasons = response.diagnostics().reason().map(|id| policies.known(id)).peekable();
+            match response.decision() {
+                Decision::Allow => permits.extend(reasons),
+                // A deny with reasons is a forbid; without, nothing permitted.
+                Decision::Deny => {
+                    debug_assert!(reasons.peek().is_none_or(|k| k.effect == Effect::Forbid));
+                    forbids.extend(reasons);
+                }
+            }
+            for AuthorizationError::PolicyEvaluationError(e) in response.diagnostics().errors() {
+                failures.push(Failure {
+                    policy: policies.known(e.policy_id()).policy.clone(),
+                    error: e.inner().to_string(),
+                });
+            }
+        }
+        if !failures.is_empty() {
+            failures.sort_by(|a, b| a.policy.cmp(&b.policy));
+            return Verdict::Failed { failures };
+        }
+        let refs = |known: Vec<&crate::set::Known>| {
+            let mut refs: Vec<PolicyRef> = known.into_iter().map(|k| k.policy.clone()).collect();
+            refs.sort();
+            refs
+        };
+        if !forbids.is_empty() {
+            return Verdict::Forbidden { policies: refs(forbids) };
+        }
+        if !permits.is_empty() {
+            return Verdict::Permitted { policies: refs(permits) };
+        }
+        Verdict::NotPermitted
+    }
+
+    pub(crate) fn request(&self, act: &Act, quorums: &BTreeSet<String>) -> Result<Request, String> {
+        let (asked, now) = match act {
+            Act::Use(used) => {
+                let met = quorums.iter().map(|q| entity(EntityKind::Quorum, q));
+                (asked_of_use(&used.asked), moment(self.at, Some(("quorums", Value::new_set(met)))))
+            }
+            Act::Administer { subject, second_factor_age_s } => {
+                let subject = Some(("subject", text(subject)));
+                (subject.into_iter().chain(mfa(*second_factor_age_s)).collect(), moment(self.at, None))
+            }
+            Act::Revoke { second_factor_age_s, .. }
+            | Act::ViewSessions { second_factor_age_s, .. }
+            | Act::ReadEvidence { second_factor_age_s, .. } => {
+                (mfa(*second_factor_age_s).into_iter().collect(), moment(self.at, None))
+            }
+        };
+        let pairs = [("asked".to_owned(), record(asked)?), ("now".to_owned(), record(now)?)];
+        let context = Context::from_pairs(pairs).map_err(|e| e.to_string())?;
+        let action = uid(EntityKind::Action, self.action.as_str());
+        Request::new(self.principal.clone(), action, self.resource.clone(), context, None).map_err(|e| e.to_string())
+    }
+
+    #[cfg(test)]
+    pub(crate) fn entities(&self) -> &Entities {
+        &self.entities
+    }
+}
+
+impl PolicySet {
+    /// Which of the quorums named in these policies are met on these facts, as written there. // I8
+    #[must_use]
+    pub fn quorums_met(&self, input: &Input) -> BTreeSet<String> {
+        let Act::Use(used) = &input.act else { return BTreeSet::new() };
+        // The holder's own person is a party whatever the request says.
+        let parties = [used.asked.requester, used.asked.beneficiary, input.principal.person];
+        let voices = Voices::of(&used.approvals, &parties);
+        self.quorums().iter().filter(|q| q.is_met(&voices)).map(|q| q.text().to_owned()).collect()
+    }
+}
+
+type Pair = (&'static str, Value);
+
+fn asked_of_use(asked: &AskedFacts) -> Vec<Pair> {
+    let mut pairs = vec![
+        ("duration_s", Value::new_long(secs_up(asked.duration))),
+        ("start_in_s", Value::new_long(asked.start_in.secs())),
+        ("purpose", entity(EntityKind::Purpose, asked.purpose.as_str())),
+        ("reason_given", Value::new_bool(asked.reason_given)),
+        ("ticket_given", Value::new_bool(asked.ticket.is_some())),
+        ("for_other", Value::new_bool(asked.requester != asked.beneficiary)),
+    ];
+    pairs.extend(asked.ticket.as_ref().map(|t| ("ticket", text(&t.to_string()))));
+    pairs.extend(mfa(asked.second_factor_age_s));
+    pairs
+}
+
+fn mfa(age_s: Option<i64>) -> Option<Pair> {
+    age_s.map(|age| ("mfa_age_s", Value::new_long(age)))
+}
+
+fn moment(at: Time, more: Option<Pair>) -> Vec<Pair> {
+    let hours = at.micros().div_euclid(3_600_000_000);
+    // 1970-01-01 was a Thursday, the fourth day of its week.
+    let weekday = (hours.div_euclid(24) + 3).rem_euclid(7) + 1;
+    let mut pairs =
+        vec![("hour_utc", Value::new_long(hours.rem_euclid(24))), ("weekday_utc", Value::new_long(weekday))];
+    pairs.extend(more);
+    pairs
+}
+
+fn record(pairs: Vec<Pair>) -> Result<Value, String> {
+    Value::new_record(pairs.into_iter().map(|(k, v)| (k.to_owned(), v))).map_err(|e| e.to_string())
+}
+
+fn text(value: &str) -> Value {
+    Value::new_string(value.to_owned())
+}
+
+fn entity(kind: EntityKind, id: &str) -> Value {
+    Value::new_entity_uid(uid(kind, id))
+}
+
+fn installation() -> EntityUid {
+    uid(EntityKind::Installation, INSTALLATION)
+}
+
+type Added = BTreeMap<EntityUid, Entity>;
+
+fn add(
+    entities: &mut Added,
+    uid: &EntityUid,
+    attributes: Vec<Pair>,
+    parents: impl IntoIterator<Item = EntityUid>,
+    tags: &BTreeMap<Name, Name>,
+) -> Result<(), String> {
+    let attributes = attributes.into_iter().map(|(k, v)| (k.to_owned(), v));
+    let tags = tags.iter().map(|(k, v)| (k.to_string(), text(v.as_str())));
+    let made = Entity::new_with_tags(uid.clone(), attributes, parents, tags).map_err(|e| e.to_string())?;
+    entities.insert(uid.clone(), made);
+    Ok(())
+}
+
+fn add_groups<'a>(entities: &mut Added, names: impl IntoIterator<Item = &'a Name>) -> Vec<EntityUid> {
+    let groups: Vec<EntityUid> = names.into_iter().map(|g| uid(EntityKind::Group, g)).collect();
+    for group in &groups {
+        entities.entry(group.clone()).or_insert_with(|| Entity::with_uid(group.clone()));
+    }
+    groups
+}
+
+fn add_party(entities: &mut Added, party: &Party) -> Result<EntityUid, String> {
+    let none = BTreeMap::new();
+    let groups = add_groups(entities, &party.groups);
+    let name = ("name", text(party.name.as_str()));
+    match &party.kind {
+        PartyKind::User => {
+            let user = uid(EntityKind::User, &party.name);
+            add(entities, &user, vec![name], groups, &none)?;
+            Ok(user)
+        }
+        PartyKind::Workload { owner } => {
+            let theirs = add_groups(entities, &owner.groups);
+            let held = uid(EntityKind::User, &owner.name);
+            add(entities, &held, vec![("name", text(owner.name.as_str()))], theirs, &none)?;
+            let workload = uid(EntityKind::Workload, &party.name);
+            let attributes = vec![name, ("owner", Value::new_entity_uid(held))];
+            add(entities, &workload, attributes, groups, &none)?;
+            Ok(workload)
+        }
+    }
+}
+
+fn add_thing(entities: &mut Added, thing: &Thing) -> Result<EntityUid, String> {
+    let resource = uid(EntityKind::Resource, &thing.name);
+    add_groups(entities, [&thing.owner]);
+    let classes = thing.classification.iter().map(|c| entity(EntityKind::Classification, c.as_str()));
+    let attributes = vec![
+        ("name", text(thing.name.as_str())),
+        ("kind", entity(EntityKind::Kind, thing.kind.as_str())),
+        ("region", text(thing.region.as_str())),
+        ("owner", entity(EntityKind::Group, thing.owner.as_str())),
+        ("environment", entity(EntityKind::Environment, thing.environment.as_str())),
+        ("classification", Value::new_set(classes)),
+    ];
+    add(entities, &resource, attributes, [], &thing.tags)?;
+    Ok(resource)
+}
+
+fn add_role(entities: &mut Added, thing: &Thing, role: &Name) -> Result<(EntityUid, EntityUid), String> {
+    let resource = add_thing(entities, thing)?;
+    // Neither name can hold a slash, so no two roles share this id.
+    let uid = uid(EntityKind::Role, format!("{}/{role}", thing.name));
+    let attributes = vec![("name", text(role.as_str())), ("resource", Value::new_entity_uid(resource.clone()))];
+    add(entities, &uid, attributes, [resource.clone()], &BTreeMap::new())?;
+    Ok((uid, resource))
+}

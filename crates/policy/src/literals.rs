@@ -1,0 +1,119 @@
+//! What a policy names: read from its parsed form, to find which quorums there are, what could be tried, and what is
+//! named but doesn't exist.
+
+use std::collections::BTreeSet;
+
+use cedar_policy::{EntityUid, Policy};
+use serde_json::Value;
+
+use crate::schema::{EntityKind, id_of};
+
+/// What a policy, or several, name.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Literals {
+    pub entities: BTreeSet<EntityUid>,
+    /// Every string that is compared with, and every pattern as a string that matches it.
+    pub strings: BTreeSet<String>,
+    /// Patterns that `context.asked.ticket` is held against, as written.
+    pub ticket_patterns: BTreeSet<String>,
+    /// Numbers.
+    pub numbers: BTreeSet<i64>,
+    /// The attributes that are read, of whatever.
+    pub attributes: BTreeSet<String>,
+    /// Whether a condition reads anything of the principal.
+    pub reads_principal: bool,
+}
+
+impl Literals {
+    pub(crate) fn of(policy: &Policy) -> Self {
+        let mut found = Self { entities: policy.entity_literals().into_iter().collect(), ..Self::default() };
+        // A policy that was parsed goes to JSON; if it ever didn't, what it names would only be tried less.
+        if let Ok(Value::Object(mut json)) = policy.to_json()
+            && let Some(conditions) = json.remove("conditions")
+        {
+            found.walk(&conditions);
+        }
+        found
+    }
+
+    pub(crate) fn extend(&mut self, other: &Self) {
+        self.entities.extend(other.entities.iter().cloned());
+        self.strings.extend(other.strings.iter().cloned());
+        self.ticket_patterns.extend(other.ticket_patterns.iter().cloned());
+        self.numbers.extend(&other.numbers);
+        self.attributes.extend(other.attributes.iter().cloned());
+        self.reads_principal |= other.reads_principal;
+    }
+
+    /// The ids of the entities of one kind.
+    pub(crate) fn ids(&self, kind: EntityKind) -> impl Iterator<Item = &str> {
+        self.entities.iter().filter_map(move |uid| id_of(kind, uid))
+    }
+
+    /// Whether it reads the clock.
+    pub(crate) fn reads_clock(&self) -> bool {
+        self.reads("hour_utc") || self.reads("weekday_utc")
+    }
+
+    pub(crate) fn reads(&self, attribute: &str) -> bool {
+        self.attributes.contains(attribute)
+    }
+
+    /// Walks Cedar's JSON form of expressions (its "EST"). The parser bounds how deep that is.
+    fn walk(&mut self, json: &Value) {
+        match json {
+            Value::Object(map) => {
+                self.note(map);
+                map.values().for_each(|v| self.walk(v));
+            }
+            Value::Array(items) => items.iter().for_each(|v| self.walk(v)),
+            Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => {}
+        }
+    }
+
+    fn note(&mut self, map: &serde_json::Map<String, Value>) {
+        match map.get("Value") {
+            Some(Value::String(s)) => drop(self.strings.insert(s.clone())),
+            Some(Value::Number(n)) => self.numbers.extend(n.as_i64()),
+            Some(_) | None => {}
+        }
+        if map.get("Var").and_then(Value::as_str) == Some("principal") {
+            self.reads_principal = true;
+        }
+        if let Some(Value::String(attribute)) = map.get("attr") {
+            self.attributes.insert(attribute.clone());
+        }
+        if let Some(like) = map.get("like") {
+            let (shown, sample) = pattern(like.get("pattern"));
+            let of_ticket = like.pointer("/left/./attr").and_then(Value::as_str) == Some("ticket");
+            if of_ticket {
+                self.ticket_patterns.insert(shown);
+            }
+            self.strings.insert(sample);
+        }
+        let equal_to = |side: &str| map.get("==").and_then(|e| e.pointer(side)).and_then(Value::as_str);
+        for (left, right) in [("/left/./attr", "/right/Value"), ("/right/./attr", "/left/Value")] {
+            if let (Some("ticket"), Some(key)) = (equal_to(left), equal_to(right)) {
+                self.ticket_patterns.insert(key.to_owned());
+            }
+        }
+    }
+}
+
+/// A `like` pattern as people write it, and a text that it matches.
+fn pattern(json: Option<&Value>) -> (String, String) {
+    let (mut shown, mut sample) = (String::new(), String::new());
+    for part in json.and_then(Value::as_array).into_iter().flatten() {
+        match part.get("Literal").and_then(Value::as_str) {
+            Some(literal) => {
+                shown.push_str(literal);
+                sample.push_str(literal);
+            }
+            None => {
+                shown.push('*');
+                sample.push('1');
+            }
+        }
+    }
+    (shown, sample)
+}
