@@ -26,7 +26,7 @@ pub use checkpoint::{Checkpoint, Origin, SignedCheckpoint};
 pub use hash::{Hash, leaf_hash, node_hash};
 pub use key::{KeyId, KeyName, NoteSigner, VerifierKey};
 pub use leaf::{Commitment, Draft, EventType, Header, KeyScope, Leaf, OpenPart, PartDraft, Region, RetentionClass};
-pub use memlog::MemLog;
+pub use memlog::{Folder, MemLog};
 pub use merkle::{ConsistencyProof, InclusionProof};
 pub use note::{Note, NoteSignature};
 pub use proof::TlogProof;
