@@ -4,7 +4,8 @@
 //! random bytes are arguments, so a test, a fuzzer or a simulator can be the driver.
 //!
 //! - [`scram`]: SCRAM-SHA-256 and SCRAM-SHA-256-PLUS, both sides.
-//! - `postgres`: the PostgreSQL frontend/backend protocol, version 3: the client's door, the target's
+//! - [`postgres`]: the PostgreSQL frontend/backend protocol, version 3: the client's door, the target's
 //!   handshake, and the relay between them.
 
+pub mod postgres;
 pub mod scram;
