@@ -19,10 +19,7 @@ pub struct Directory {
 impl Directory {
     /// From all principals (disabled ones too) and all groups.
     #[must_use]
-    pub fn new(
-        principals: impl IntoIterator<Item = Principal>,
-        groups: impl IntoIterator<Item = Group>,
-    ) -> Self {
+    pub fn new(principals: impl IntoIterator<Item = Principal>, groups: impl IntoIterator<Item = Group>) -> Self {
         let principals = principals.into_iter().map(|p| (p.id, p)).collect();
         let groups = groups.into_iter().map(|g| (g.name, g.members)).collect();
         Self { principals, groups }
@@ -58,11 +55,7 @@ impl Directory {
             Kind::User => principal.is_active(),
             Kind::Workload { .. } => false,
         };
-        user.then(|| Yes {
-            person: principal.person(),
-            name: principal.name.clone(),
-            groups: self.groups_of(approver),
-        })
+        user.then(|| Yes { person: principal.person(), name: principal.name.clone(), groups: self.groups_of(approver) })
     }
 
     /// Everybody who could say yes to anything: the active users.

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use cedar_policy::{
-    Authorizer, AuthorizationError, Context, Decision, Effect, Entities, Entity, EntityUid, Request,
+    AuthorizationError, Authorizer, Context, Decision, Effect, Entities, Entity, EntityUid, Request,
     RestrictedExpression as Value,
 };
 use daypass_domain::{Name, Time};
@@ -60,9 +60,7 @@ impl Case {
                 (ActionWord::Revoke, role, Some(thing))
             }
             Act::Administer { .. } => (ActionWord::Administer, installation(), None),
-            Act::ViewSessions { resource, .. } => {
-                (ActionWord::ViewSessions, add_thing(&mut entities, resource)?, None)
-            }
+            Act::ViewSessions { resource, .. } => (ActionWord::ViewSessions, add_thing(&mut entities, resource)?, None),
             Act::ReadEvidence { scope: Scope::Installation, .. } => (ActionWord::ReadEvidence, installation(), None),
             Act::ReadEvidence { scope: Scope::Resource { resource }, .. } => {
                 (ActionWord::ReadEvidence, add_thing(&mut entities, resource)?, None)

@@ -251,8 +251,7 @@ impl Input {
         if !resource.roles.contains_key(&role) {
             return Err(unknown(&role));
         }
-        let principal =
-            directory.party(asked.beneficiary).ok_or(BadFacts::UnknownPrincipal(asked.beneficiary))?;
+        let principal = directory.party(asked.beneficiary).ok_or(BadFacts::UnknownPrincipal(asked.beneficiary))?;
         let facts = AskedFacts { duration, ..AskedFacts::of(asked, request.made) };
         let approvals = standing_approvals(request, resource, directory);
         let used = Use { resource: Thing::of(resource), role, asked: facts, approvals };
@@ -326,6 +325,48 @@ impl ThingKind {
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Postgres => "postgres",
+        }
+    }
+}
+
+impl Act {
+    /// How long ago, at the act, a second factor was shown, in seconds; nothing when none was.
+    #[must_use]
+    pub fn second_factor_age_s(&self) -> Option<i64> {
+        match self {
+            Self::Use(used) => used.asked.second_factor_age_s,
+            Self::Administer { second_factor_age_s, .. }
+            | Self::Revoke { second_factor_age_s, .. }
+            | Self::ViewSessions { second_factor_age_s, .. }
+            | Self::ReadEvidence { second_factor_age_s, .. } => *second_factor_age_s,
+        }
+    }
+
+    pub(crate) fn set_second_factor_age_s(&mut self, age_s: i64) {
+        let place = match self {
+            Self::Use(used) => &mut used.asked.second_factor_age_s,
+            Self::Administer { second_factor_age_s, .. }
+            | Self::Revoke { second_factor_age_s, .. }
+            | Self::ViewSessions { second_factor_age_s, .. }
+            | Self::ReadEvidence { second_factor_age_s, .. } => second_factor_age_s,
+        };
+        *place = Some(age_s);
+    }
+
+    /// For how long something is asked for, where it is for a while.
+    #[must_use]
+    pub fn duration(&self) -> Option<Span> {
+        match self {
+            Self::Use(used) => Some(used.asked.duration),
+            Self::Administer { .. } | Self::Revoke { .. } | Self::ViewSessions { .. } | Self::ReadEvidence { .. } => {
+                None
+            }
+        }
+    }
+
+    pub(crate) fn set_duration(&mut self, duration: Span) {
+        if let Self::Use(used) = self {
+            used.asked.duration = duration;
         }
     }
 }

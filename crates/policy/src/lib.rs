@@ -10,23 +10,32 @@
 //!
 //! There is one evaluator. What is missing is found by asking it again with that thing added.
 
+pub mod answer;
 pub mod decision;
 pub mod directory;
 mod evaluate;
+pub mod guard;
 pub mod input;
 mod literals;
+pub mod missing;
 pub mod problem;
 pub mod quorum;
 mod reading;
 pub mod schema;
 pub mod set;
+pub mod starter;
 pub mod verdict;
+mod words;
 
+pub use answer::{Answer, Explanation, Prospect, answer, explain, who};
 pub use decision::Decision;
 pub use directory::Directory;
-pub use input::{Act, AskedFacts, BadFacts, Holder, Input, Party, PartyKind, Scope, Thing, Use, Yes};
 pub use evaluate::judge;
+pub use guard::{GuardRefusal, refuse_unlabelled_without_approval};
+pub use input::{Act, AskedFacts, BadFacts, Holder, Input, Party, PartyKind, Scope, Thing, ThingKind, Use, Yes};
+pub use missing::{Lack, Missing, Way, missing};
 pub use problem::{Place, PolicyProblem};
 pub use quorum::Quorum;
 pub use set::PolicySet;
+pub use starter::{starter, starter_files};
 pub use verdict::{Failure, PolicyRef, Verdict};

@@ -14,14 +14,16 @@ pub(crate) struct Literals {
     pub entities: BTreeSet<EntityUid>,
     /// Every string that is compared with, and every pattern as a string that matches it.
     pub strings: BTreeSet<String>,
-    /// Patterns that `context.asked.ticket` is held against, as written.
-    pub ticket_patterns: BTreeSet<String>,
+    /// Patterns that `context.asked.ticket` is held against: as written, and a key that matches.
+    pub ticket_patterns: BTreeSet<(String, String)>,
     /// Numbers.
     pub numbers: BTreeSet<i64>,
     /// The attributes that are read, of whatever.
     pub attributes: BTreeSet<String>,
     /// Whether a condition reads anything of the principal.
     pub reads_principal: bool,
+    /// Whether it reads tags.
+    pub reads_tags: bool,
 }
 
 impl Literals {
@@ -43,6 +45,7 @@ impl Literals {
         self.numbers.extend(&other.numbers);
         self.attributes.extend(other.attributes.iter().cloned());
         self.reads_principal |= other.reads_principal;
+        self.reads_tags |= other.reads_tags;
     }
 
     /// The ids of the entities of one kind.
@@ -80,6 +83,7 @@ impl Literals {
         if map.get("Var").and_then(Value::as_str) == Some("principal") {
             self.reads_principal = true;
         }
+        self.reads_tags |= map.contains_key("hasTag") || map.contains_key("getTag");
         if let Some(Value::String(attribute)) = map.get("attr") {
             self.attributes.insert(attribute.clone());
         }
@@ -87,14 +91,14 @@ impl Literals {
             let (shown, sample) = pattern(like.get("pattern"));
             let of_ticket = like.pointer("/left/./attr").and_then(Value::as_str) == Some("ticket");
             if of_ticket {
-                self.ticket_patterns.insert(shown);
+                self.ticket_patterns.insert((shown, sample.clone()));
             }
             self.strings.insert(sample);
         }
         let equal_to = |side: &str| map.get("==").and_then(|e| e.pointer(side)).and_then(Value::as_str);
         for (left, right) in [("/left/./attr", "/right/Value"), ("/right/./attr", "/left/Value")] {
             if let (Some("ticket"), Some(key)) = (equal_to(left), equal_to(right)) {
-                self.ticket_patterns.insert(key.to_owned());
+                self.ticket_patterns.insert((key.to_owned(), key.to_owned()));
             }
         }
     }

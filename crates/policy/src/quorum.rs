@@ -73,7 +73,10 @@ impl FromStr for Quorum {
             let bad = || BadQuorum::Part(part.trim().chars().take(80).flat_map(char::escape_default).collect());
             let (count, source) = part.trim().split_once(char::is_whitespace).ok_or_else(bad)?;
             // Leading signs and zeros would let one quorum be written in many ways.
-            if !count.bytes().all(|b| b.is_ascii_digit()) || count.starts_with('0') && count.len() > 1 || count.len() > 4 {
+            if !count.bytes().all(|b| b.is_ascii_digit())
+                || count.starts_with('0') && count.len() > 1
+                || count.len() > 4
+            {
                 return Err(bad());
             }
             let count: usize = count.parse().map_err(|_| bad())?;

@@ -64,7 +64,12 @@ fn too_much(files: &BTreeMap<String, String>) -> Vec<PolicyProblem> {
     }
     if bytes > BYTES_MAX {
         let what = format!("the policy files hold {bytes} bytes, and at most {BYTES_MAX} are read");
-        problems.push(problem("(all files)", Place::START, what, "Say with groups and labels what names say one by one"));
+        problems.push(problem(
+            "(all files)",
+            Place::START,
+            what,
+            "Say with groups and labels what names say one by one",
+        ));
     }
     problems
 }
@@ -112,7 +117,8 @@ fn check(file: &str, text: &str, place: Place, start: usize, source: &str, polic
     for (key, value) in policy.annotations() {
         let odd = value.len() > ANNOTATION_MAX || value.chars().any(char::is_control);
         if (key == "id" || key == "why") && odd {
-            let what = format!("its @{key} has line breaks or other control characters, or over {ANNOTATION_MAX} bytes");
+            let what =
+                format!("its @{key} has line breaks or other control characters, or over {ANNOTATION_MAX} bytes");
             problems.push(problem(file, place, what, "It is shown to people: keep it to one short line"));
         }
         if key != "id" && key != "why" {
@@ -140,7 +146,8 @@ fn same_ids(policies: &Read) -> Vec<PolicyProblem> {
             Entry::Vacant(free) => drop(free.insert((file, *place))),
             Entry::Occupied(taken) => {
                 let (other, at) = taken.get();
-                let what = format!("another policy has the id `{}` too, at {other}:{}:{}", taken.key(), at.line, at.column);
+                let what =
+                    format!("another policy has the id `{}` too, at {other}:{}:{}", taken.key(), at.line, at.column);
                 problems.push(problem(file, *place, what, "Give each policy an @id of its own"));
             }
         }
@@ -153,7 +160,9 @@ fn same_ids(policies: &Read) -> Vec<PolicyProblem> {
 fn validate(files: &BTreeMap<String, String>, policies: &Read) -> Vec<PolicyProblem> {
     let set = match Cedar::from_policies(policies.iter().map(|(p, _, _)| p.clone())) {
         Ok(set) => set,
-        Err(e) => return vec![problem("(all files)", Place::START, e.to_string(), "Give each policy an @id of its own")],
+        Err(e) => {
+            return vec![problem("(all files)", Place::START, e.to_string(), "Give each policy an @id of its own")];
+        }
     };
     let result = Validator::new(schema::PARSED.clone()).validate(&set, ValidationMode::Strict);
     let places: BTreeMap<String, (&str, Place)> =

@@ -2,9 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
-use cedar_policy::{
-    ActionConstraint, Effect, EntityUid, Policy, PolicyId, PrincipalConstraint, ResourceConstraint,
-};
+use cedar_policy::{ActionConstraint, Effect, EntityUid, Policy, PolicyId, PrincipalConstraint, ResourceConstraint};
 use daypass_domain::{Digest, Name, Span, Time};
 
 use crate::{
@@ -205,7 +203,9 @@ impl Known {
         named.retain(|name, _| !exists(name));
         named
             .into_iter()
-            .map(|(name, so)| self.warn(format!("there is no group `{name}`, so {so}"), "Make the group, or correct the name"))
+            .map(|(name, so)| {
+                self.warn(format!("there is no group `{name}`, so {so}"), "Make the group, or correct the name")
+            })
             .collect()
     }
 

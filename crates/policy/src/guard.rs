@@ -1,0 +1,290 @@
+//! Unlabelled is most sensitive: a policy set that would give away what nobody labelled is refused.
+//!
+//! The check asks the evaluator: it makes up requests for an unlabelled resource that nobody approved, out of everything
+//! that a policy names, and looks for one that is permitted. It tries cases; it doesn't prove. What it tries is the most
+//! that the words of each policy can be about: its groups, users, names, strings, hours and purposes, one after the other
+//! and all together.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use cedar_policy::Effect;
+use daypass_domain::{
+    Name, PrincipalId, ResourceId, Span, Time,
+    principal::{Kind, Person, Principal, Standing},
+    request::{Purpose, TicketRef},
+    resource::Labels,
+};
+
+use crate::{
+    Act, AskedFacts, Holder, Input, Party, PartyKind, PolicySet, Thing, Use,
+    evaluate::Case,
+    input::ThingKind,
+    literals::Literals,
+    schema::{ActionWord, EntityKind},
+    set::Known,
+};
+
+/// The most cases that are tried for one policy.
+const CASES_MAX: usize = 50_000;
+
+/// The group that owns what is made up.
+const OWNERS: &str = "owners";
+
+/// Why a policy set is refused.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum GuardRefusal {
+    /// It permits what nobody labelled to somebody whom nobody approved.
+    #[error(
+        "these policies would let {who} use {what}, which nobody labelled, without another person's approval (by {}): \
+         ask for a quorum, or for a label such as `resource.resource.environment == Environment::\"lab\"`",
+        policies.join(", ")
+    )]
+    Permits {
+        /// Who, for example.
+        who: String,
+        /// What, for example: `orders/readonly`.
+        what: String,
+        /// The policies that permit it.
+        policies: Vec<String>,
+    },
+    /// A policy names so much that it can't be checked.
+    #[error(
+        "the policy {policy} names so many things that it can't be checked whether it gives away what nobody labelled: \
+         split it, or say with groups and labels what it lists by name"
+    )]
+    TooMuch {
+        /// Which.
+        policy: String,
+    },
+}
+
+/// Refuses policies under which an unlabelled resource could be used without another person's approval.
+///
+/// # Errors
+/// With an example that the evaluator permits, or the policy that can't be checked.
+pub fn refuse_unlabelled_without_approval(policies: &PolicySet) -> Result<(), GuardRefusal> {
+    let uses = |known: &&Known| known.actions.contains(&ActionWord::Use);
+    let mut forbids = Literals::default();
+    for known in policies.all_known().filter(uses).filter(|k| k.effect == Effect::Forbid) {
+        forbids.extend(&known.literals);
+    }
+    for permit in policies.all_known().filter(uses).filter(|k| k.effect == Effect::Permit) {
+        let mut literals = forbids.clone();
+        literals.extend(&permit.literals);
+        let made_up = MadeUp::of(&literals);
+        if made_up.cases() > CASES_MAX {
+            return Err(GuardRefusal::TooMuch { policy: permit.policy.id.clone() });
+        }
+        made_up.try_all(policies)?;
+    }
+    Ok(())
+}
+
+/// Everything to make up requests of.
+struct MadeUp {
+    parties: Vec<Party>,
+    things: Vec<(Thing, Name)>,
+    purposes: BTreeSet<Purpose>,
+    tickets: Vec<Option<TicketRef>>,
+    moments: Vec<Time>,
+}
+
+impl MadeUp {
+    fn of(literals: &Literals) -> Self {
+        let named = literals.ids(EntityKind::Purpose).collect::<BTreeSet<_>>();
+        let mut purposes: BTreeSet<Purpose> = Purpose::ALL.into_iter().filter(|p| named.contains(p.as_str())).collect();
+        purposes.extend(Purpose::ALL.into_iter().find(|p| !purposes.contains(p)));
+        let mut tickets: Vec<Option<TicketRef>> = vec![None];
+        let keys = literals.ticket_patterns.iter().map(|(_, sample)| sample.clone()).chain(["TICKET-1".to_owned()]);
+        tickets.extend(keys.filter_map(|k| TicketRef::try_from(k).ok()).map(Some));
+        Self { parties: parties(literals), things: things(literals), purposes, tickets, moments: moments(literals) }
+    }
+
+    /// Each is tried for oneself and for another.
+    fn cases(&self) -> usize {
+        [self.parties.len(), self.things.len(), self.purposes.len(), self.tickets.len(), self.moments.len(), 2]
+            .into_iter()
+            .fold(1, usize::saturating_mul)
+    }
+
+    fn try_all(&self, policies: &PolicySet) -> Result<(), GuardRefusal> {
+        let stranger = user(u8::MAX, name("somebody-else"), BTreeSet::new());
+        for party in &self.parties {
+            for (thing, role) in &self.things {
+                for at in &self.moments {
+                    for asked in self.asked(party.person, stranger.person) {
+                        let used = Use { resource: thing.clone(), role: role.clone(), asked, approvals: Vec::new() };
+                        let input = Input { at: *at, principal: party.clone(), act: Act::Use(Box::new(used)) };
+                        refuse(policies, &input)?;
+                    }
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn asked(&self, holder: Person, other: Person) -> impl Iterator<Item = AskedFacts> {
+        let base = move |requester, purpose, ticket| AskedFacts {
+            requester,
+            beneficiary: holder,
+            duration: Span::from_secs(60),
+            start_in: Span::ZERO,
+            purpose,
+            reason_given: true,
+            ticket,
+            second_factor_age_s: Some(0),
+        };
+        [holder, other].into_iter().flat_map(move |requester| {
+            self.purposes.iter().flat_map(move |purpose| {
+                self.tickets.iter().map(move |ticket| base(requester, *purpose, ticket.clone()))
+            })
+        })
+    }
+}
+
+fn refuse(policies: &PolicySet, input: &Input) -> Result<(), GuardRefusal> {
+    let (Act::Use(used), Ok(case)) = (&input.act, Case::of(input)) else { return Ok(()) };
+    let verdict = case.judge(policies, &input.act, &BTreeSet::new());
+    if !verdict.is_permitted() {
+        return Ok(());
+    }
+    let groups = input.principal.groups.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ");
+    let kind = match input.principal.kind {
+        PartyKind::User => "a user",
+        PartyKind::Workload { .. } => "a workload",
+    };
+    let within = if groups.is_empty() { "in no group".to_owned() } else { format!("in {groups}") };
+    Err(GuardRefusal::Permits {
+        who: format!("{kind} named {} {within}", input.principal.name),
+        what: format!("{}/{}", used.resource.name, used.role),
+        policies: verdict.policies().map(|p| p.id.clone()).collect(),
+    })
+}
+
+/// Users and workloads: of no name that matters, and of each name; in no group, in each, and in all.
+fn parties(literals: &Literals) -> Vec<Party> {
+    let mut groups: BTreeSet<Name> = names(literals.ids(EntityKind::Group));
+    if literals.reads("owner") {
+        groups.insert(name(OWNERS));
+    }
+    let mut sets: BTreeSet<BTreeSet<Name>> = groups.iter().map(|g| BTreeSet::from([g.clone()])).collect();
+    sets.extend([BTreeSet::new(), groups]);
+    let with = |nobody: &'static str, kind| {
+        let mut all = names(literals.ids(kind));
+        all.extend(called(literals));
+        all.insert(name(nobody));
+        all
+    };
+    let (users, workloads) = (with("somebody", EntityKind::User), with("something", EntityKind::Workload));
+    let mut parties = Vec::new();
+    for groups in &sets {
+        for who in &users {
+            let party = user(1, who.clone(), groups.clone());
+            for what in &workloads {
+                let owner = Holder { id: party.id, name: who.clone(), groups: groups.clone() };
+                let kind = PartyKind::Workload { owner };
+                parties.push(Party { id: id(2), name: what.clone(), kind, ..party.clone() });
+            }
+            parties.push(party);
+        }
+    }
+    parties
+}
+
+/// Unlabelled resources with a role: of each name, owned by each group, in each region and with each tag that a string
+/// of the policies could mean.
+fn things(literals: &Literals) -> Vec<(Thing, Name)> {
+    let mut things = Vec::new();
+    for (resource, role) in places(literals) {
+        for owner in owners(literals) {
+            for (region, tags) in marks(literals) {
+                let thing = thing(resource.clone(), owner.clone(), region, tags);
+                things.push((thing, role.clone()));
+            }
+        }
+    }
+    things
+}
+
+/// An unlabelled resource.
+fn thing(called: Name, owner: Name, region: Name, tags: BTreeMap<Name, Name>) -> Thing {
+    let Labels { environment, classification, tags: _ } = Labels::default();
+    let id = ResourceId::new(Time::from_micros(0), [3; 10]);
+    Thing { id, name: called, kind: ThingKind::Postgres, region, owner, environment, classification, tags }
+}
+
+/// Names of resources and roles.
+fn places(literals: &Literals) -> BTreeSet<(Name, Name)> {
+    let mut places = BTreeSet::from([(name("unlabelled"), name("role"))]);
+    places.extend(names(literals.ids(EntityKind::Resource)).into_iter().map(|r| (r, name("role"))));
+    for (resource, role) in literals.ids(EntityKind::Role).filter_map(|r| r.split_once('/')) {
+        places.extend(resource.parse().ok().zip(role.parse().ok()));
+    }
+    let words = called(literals);
+    let renamed: Vec<(Name, Name)> = places
+        .iter()
+        .flat_map(|(resource, role)| {
+            let other_role = words.iter().map(|w| (resource.clone(), w.clone()));
+            let other_resource = words.iter().map(|w| (w.clone(), role.clone()));
+            other_role
+                .chain(other_resource)
+                .chain(words.iter().flat_map(|r| words.iter().map(|w| (r.clone(), w.clone()))))
+        })
+        .collect();
+    places.extend(renamed);
+    places
+}
+
+fn owners(literals: &Literals) -> BTreeSet<Name> {
+    let mut owners = BTreeSet::from([name(OWNERS)]);
+    if literals.reads("owner") {
+        owners.extend(names(literals.ids(EntityKind::Group)));
+    }
+    owners
+}
+
+/// Regions and tags: nobody's, and every string where policies read them.
+fn marks(literals: &Literals) -> Vec<(Name, BTreeMap<Name, Name>)> {
+    let strings = names(literals.strings.iter().map(String::as_str));
+    let mut regions = BTreeSet::from([name("nowhere")]);
+    if literals.reads("region") {
+        regions.extend(strings.iter().cloned());
+    }
+    let mut tags = vec![BTreeMap::new()];
+    if literals.reads_tags {
+        let all = |word: &Name| strings.iter().map(|key| (key.clone(), word.clone())).collect();
+        tags.extend(strings.iter().map(all));
+    }
+    regions.into_iter().flat_map(|region| tags.iter().map(move |t| (region.clone(), t.clone()))).collect()
+}
+
+/// The strings that a `name` could be compared with, where policies read a name.
+fn called(literals: &Literals) -> BTreeSet<Name> {
+    if literals.reads("name") { names(literals.strings.iter().map(String::as_str)) } else { BTreeSet::new() }
+}
+
+/// One moment, or every hour and every day of a week where policies read them.
+fn moments(literals: &Literals) -> Vec<Time> {
+    let hours = if literals.reads("hour_utc") { 24 } else { 1 };
+    let days = if literals.reads("weekday_utc") { 7 } else { 1 };
+    let at = |day: i64, hour: i64| Time::from_micros((day * 24 + hour) * 3_600_000_000);
+    (0..days).flat_map(|day| (0..hours).map(move |hour| at(day, hour))).collect()
+}
+
+fn names<'a>(texts: impl Iterator<Item = &'a str>) -> BTreeSet<Name> {
+    texts.filter_map(|t| t.parse().ok()).collect()
+}
+
+fn name(text: &'static str) -> Name {
+    // Only the plain words in this file get here, and tests make them all.
+    text.parse().expect("a plain word")
+}
+
+fn id(n: u8) -> PrincipalId {
+    PrincipalId::new(Time::from_micros(0), [n; 10])
+}
+
+fn user(n: u8, called: Name, groups: BTreeSet<Name>) -> Party {
+    let of = Principal { id: id(n), name: called.clone(), kind: Kind::User, standing: Standing::Active };
+    Party { id: of.id, name: called, person: of.person(), kind: PartyKind::User, active: true, groups }
+}

@@ -1,0 +1,335 @@
+//! What would turn a no into a yes: found by asking the one evaluator again with that thing supposed.
+//!
+//! There is no second reading of policies here. A thing is missing exactly when the evaluator says yes with it and no
+//! without it; so what is told to people can't drift from what is judged.
+
+use std::collections::BTreeSet;
+
+use daypass_domain::{
+    Name, Span,
+    principal::Person,
+    request::{Purpose, TicketRef},
+};
+use serde::{Deserialize, Serialize};
+
+use crate::{
+    Act, Directory, Input, PolicySet, Quorum, Verdict, Yes, evaluate::Case, quorum::Voices, schema::EntityKind,
+    set::secs_up,
+};
+
+/// How many things are supposed at once while every combination is tried; a larger way is looked for only where no
+/// smaller one was found.
+const TOGETHER_MAX: usize = 3;
+
+/// How many of the quorums that policies name are tried, those of the fewest people first.
+const QUORUMS_MAX: usize = 12;
+
+/// How many kinds of ticket are tried.
+const TICKETS_MAX: usize = 4;
+
+/// How many people are named as able to give an approval.
+pub const WHO_MAX: usize = 32;
+
+/// The shortest time that is proposed.
+const SHORTEST_S: u32 = 60;
+
+/// The oldest second factor that is looked for.
+const FACTOR_AGE_MAX_S: i64 = 86_400;
+
+/// Every way found to turn a no into a yes; no way when nothing that could be added would.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Missing {
+    /// The ways, from the fewest things to the most. Each is enough, and nothing can be left out of any.
+    pub ways: Vec<Way>,
+}
+
+/// Things that are enough together.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Way {
+    /// All of them are needed.
+    pub lacks: Vec<Lack>,
+}
+
+/// One thing that is missing.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "lack", rename_all = "snake_case")]
+pub enum Lack {
+    /// Approvals. Parties to the request never count. // I8
+    Approvals {
+        /// As the policy names it: `1 dba-leads, 1 security`.
+        quorum: String,
+        /// How many of its places are filled already.
+        given: usize,
+        /// Who could fill the next one, by name: at most [`WHO_MAX`], at least one.
+        who: Vec<Name>,
+    },
+    /// A reason.
+    Reason,
+    /// A ticket.
+    Ticket {
+        /// What its key looks like (`*` stands for anything), where it matters.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        like: Option<String>,
+    },
+    /// A second factor, shown at most so long before asking.
+    SecondFactor {
+        /// How long.
+        within: Span,
+    },
+    /// Less time.
+    ShorterTime {
+        /// The longest that would do, in whole seconds.
+        at_most: Span,
+    },
+    /// Another purpose.
+    Purpose {
+        /// Which.
+        purpose: Purpose,
+    },
+}
+
+/// What would turn a no on `input` into a yes. Empty when it is permitted already.
+///
+/// Only approvals that people in `directory` could really give are proposed.
+#[must_use]
+pub fn missing(policies: &PolicySet, input: &Input, directory: &Directory) -> Missing {
+    let Ok(case) = Case::of(input) else { return Missing::default() };
+    let search = Search::new(policies, input, directory, &case);
+    if !input.principal.active || search.verdict(&[]).is_permitted() {
+        return Missing::default();
+    }
+    let mut found: Vec<Vec<&Pick>> = Vec::new();
+    for size in 1..=TOGETHER_MAX {
+        search.of_size(size, 0, &mut Vec::new(), &mut found);
+    }
+    if found.is_empty() {
+        found.extend(search.everything_then_less());
+    }
+    found.sort_by_key(Vec::len);
+    Missing { ways: found.into_iter().map(|picks| search.tell(&picks)).collect() }
+}
+
+/// One thing that is supposed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum Pick {
+    Quorum(Quorum),
+    Reason,
+    Ticket { like: Option<String>, sample: TicketRef },
+    SecondFactor,
+    ShorterTime,
+    Purpose(Purpose),
+}
+
+struct Search<'a> {
+    policies: &'a PolicySet,
+    case: &'a Case,
+    /// What is asked, without the approvals: quorums are given to the evaluator by name.
+    act: Act,
+    met: BTreeSet<String>,
+    voices: Voices,
+    /// Everybody who could still say yes.
+    others: Vec<Yes>,
+    picks: Vec<Pick>,
+}
+
+impl<'a> Search<'a> {
+    fn new(policies: &'a PolicySet, input: &Input, directory: &Directory, case: &'a Case) -> Self {
+        let met = policies.quorums_met(input);
+        let mut act = input.act.clone();
+        let (mut voices, mut others, mut picks) = (Voices::default(), Vec::new(), Vec::new());
+        if let Act::Use(used) = &mut act {
+            let parties: [Person; 3] = [used.asked.requester, used.asked.beneficiary, input.principal.person];
+            voices = Voices::of(&used.approvals, &parties);
+            let may = directory.voices().filter(|y| !parties.contains(&y.person) && !voices.has(y.person));
+            others = may.collect();
+            used.approvals.clear();
+            picks = picks_of_use(policies, &used.asked, &met, &voices, &others);
+        }
+        if act.second_factor_age_s() != Some(0) {
+            picks.push(Pick::SecondFactor);
+        }
+        Self { policies, case, act, met, voices, others, picks }
+    }
+
+    /// What the evaluator says with these supposed.
+    fn verdict(&self, picks: &[&Pick]) -> Verdict {
+        let (act, quorums) = self.suppose(picks);
+        self.case.judge(self.policies, &act, &quorums)
+    }
+
+    fn suppose(&self, picks: &[&Pick]) -> (Act, BTreeSet<String>) {
+        let (mut act, mut quorums) = (self.act.clone(), self.met.clone());
+        for pick in picks {
+            if let Pick::Quorum(quorum) = pick {
+                // Whoever meets it meets what it implies as well, and nothing else is taken for granted.
+                let too = self.policies.quorums().iter().filter(|other| quorum.implies(other));
+                quorums.extend(too.map(|q| q.text().to_owned()));
+            }
+            if let Pick::SecondFactor = pick {
+                act.set_second_factor_age_s(0);
+            }
+            let Act::Use(used) = &mut act else { continue };
+            match pick {
+                Pick::Reason => used.asked.reason_given = true,
+                Pick::Ticket { sample, .. } => used.asked.ticket = Some(sample.clone()),
+                Pick::ShorterTime => used.asked.duration = Span::from_secs(SHORTEST_S),
+                Pick::Purpose(purpose) => used.asked.purpose = *purpose,
+                Pick::Quorum(_) | Pick::SecondFactor => {}
+            }
+        }
+        (act, quorums)
+    }
+
+    /// Tries every combination of `left` further picks from `from` on, skipping what only adds to a way found.
+    fn of_size<'s>(&'s self, left: usize, from: usize, chosen: &mut Vec<&'s Pick>, found: &mut Vec<Vec<&'s Pick>>) {
+        if left == 0 {
+            if !found.iter().any(|way| covers(way, chosen)) && self.verdict(chosen).is_permitted() {
+                found.push(chosen.clone());
+            }
+            return;
+        }
+        for (index, pick) in self.picks.iter().enumerate().skip(from) {
+            if chosen.iter().any(|c| c.excludes(pick)) {
+                continue;
+            }
+            chosen.push(pick);
+            self.of_size(left - 1, index + 1, chosen, found);
+            chosen.pop();
+        }
+    }
+
+    /// Where no small combination helps: supposes everything at once, and takes away what isn't needed.
+    fn everything_then_less(&self) -> Option<Vec<&Pick>> {
+        let mut way: Vec<&Pick> = Vec::new();
+        for pick in &self.picks {
+            if !matches!(pick, Pick::Purpose(_)) && !way.iter().any(|c| c.excludes(pick)) {
+                way.push(pick);
+            }
+        }
+        if !self.verdict(&way).is_permitted() {
+            return None;
+        }
+        // The largest quorums go first, so that what stays asks for few people.
+        for pick in self.picks.iter().rev() {
+            let less: Vec<&Pick> = way.iter().copied().filter(|p| *p != pick).collect();
+            if less.len() < way.len() && self.verdict(&less).is_permitted() {
+                way = less;
+            }
+        }
+        Some(way)
+    }
+
+    /// In words, with the most generous numbers that the evaluator still accepts.
+    fn tell(&self, picks: &[&Pick]) -> Way {
+        let (mut act, quorums) = self.suppose(picks);
+        let yes = |act: &Act| self.case.judge(self.policies, act, &quorums).is_permitted();
+        let mut lacks = Vec::new();
+        for pick in picks {
+            lacks.push(match pick {
+                Pick::Quorum(quorum) => self.approvals(quorum),
+                Pick::Reason => Lack::Reason,
+                Pick::Ticket { like, .. } => Lack::Ticket { like: like.clone() },
+                Pick::Purpose(purpose) => Lack::Purpose { purpose: *purpose },
+                Pick::ShorterTime => {
+                    let asked_s = self.act.duration().map_or(0, secs_up);
+                    let at_most_s = most(i64::from(SHORTEST_S), asked_s - 1, |s| {
+                        act.set_duration(secs(s));
+                        yes(&act)
+                    });
+                    act.set_duration(secs(at_most_s));
+                    Lack::ShorterTime { at_most: secs(at_most_s) }
+                }
+                Pick::SecondFactor => {
+                    let oldest = self.act.second_factor_age_s().map_or(FACTOR_AGE_MAX_S, |age| age - 1);
+                    let within_s = most(0, oldest.min(FACTOR_AGE_MAX_S), |s| {
+                        act.set_second_factor_age_s(s);
+                        yes(&act)
+                    });
+                    act.set_second_factor_age_s(within_s);
+                    Lack::SecondFactor { within: secs(within_s) }
+                }
+            });
+        }
+        Way { lacks }
+    }
+
+    fn approvals(&self, quorum: &Quorum) -> Lack {
+        let given = quorum.filled(&self.voices);
+        let helps = |yes: &&Yes| quorum.filled(&self.voices.with(yes)) > given;
+        let mut who: Vec<Name> = self.others.iter().filter(helps).map(|y| y.name.clone()).collect();
+        who.sort();
+        who.truncate(WHO_MAX);
+        Lack::Approvals { quorum: quorum.text().to_owned(), given, who }
+    }
+}
+
+/// What could be supposed of a request: only what it lacks, and of quorums only what people could really meet.
+fn picks_of_use(
+    policies: &PolicySet,
+    asked: &crate::AskedFacts,
+    met: &BTreeSet<String>,
+    voices: &Voices,
+    others: &[Yes],
+) -> Vec<Pick> {
+    let everybody = Voices::of(voices.iter().chain(others), &[]);
+    let open = |q: &&Quorum| !met.contains(q.text()) && q.is_met(&everybody);
+    let quorums = policies.quorums().iter().filter(open).take(QUORUMS_MAX).cloned();
+    let mut picks = Vec::new();
+    if !asked.reason_given {
+        picks.push(Pick::Reason);
+    }
+    picks.extend(quorums.map(Pick::Quorum));
+    let any = asked.ticket.is_none().then(|| (None, "TICKET-1".to_owned()));
+    let patterns =
+        policies.literals().ticket_patterns.iter().map(|(like, sample)| (Some(like.clone()), sample.clone()));
+    for (like, sample) in any.into_iter().chain(patterns).take(TICKETS_MAX) {
+        picks.extend(TicketRef::try_from(sample).ok().map(|sample| Pick::Ticket { like, sample }));
+    }
+    if secs_up(asked.duration) > i64::from(SHORTEST_S) {
+        picks.push(Pick::ShorterTime);
+    }
+    let named: BTreeSet<&str> = policies.literals().ids(EntityKind::Purpose).collect();
+    let other = |p: &Purpose| *p != asked.purpose && named.contains(p.as_str());
+    picks.extend(Purpose::ALL.into_iter().filter(other).map(Pick::Purpose));
+    picks
+}
+
+impl Pick {
+    /// Whether two can't be supposed together, since one request has one of them.
+    fn excludes(&self, other: &Self) -> bool {
+        matches!((self, other), (Self::Ticket { .. }, Self::Ticket { .. }) | (Self::Purpose(_), Self::Purpose(_)))
+    }
+
+    /// Whether who brings `self` has brought `other` as well.
+    fn includes(&self, other: &Self) -> bool {
+        match (self, other) {
+            (Self::Quorum(mine), Self::Quorum(theirs)) => mine.implies(theirs),
+            (Self::Ticket { .. }, Self::Ticket { like: None, .. }) => true,
+            (mine, theirs) => mine == theirs,
+        }
+    }
+}
+
+/// Whether `more` brings everything that `way` asks for, so that it says nothing new.
+fn covers(way: &[&Pick], more: &[&Pick]) -> bool {
+    way.iter().all(|needed| more.iter().any(|m| m.includes(needed)))
+}
+
+/// The largest number from `least` (which is accepted) to `greatest` that is accepted, by halving.
+fn most(least: i64, greatest: i64, mut accepted: impl FnMut(i64) -> bool) -> i64 {
+    let (mut low, mut high) = (least, greatest.max(least));
+    while low < high {
+        let middle = low + (high - low + 1) / 2;
+        if accepted(middle) {
+            low = middle;
+        } else {
+            high = middle - 1;
+        }
+    }
+    low
+}
+
+fn secs(s: i64) -> Span {
+    Span::from_micros(s.saturating_mul(1_000_000))
+}

@@ -1,0 +1,99 @@
+//! What is missing, in plain words, said to the one who asked.
+
+use std::fmt;
+
+use crate::{
+    Quorum,
+    missing::{Lack, Missing, Way},
+    quorum::{Part, Source},
+};
+
+impl fmt::Display for Lack {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Approvals { quorum, given, who: _ } => {
+                match quorum.parse::<Quorum>() {
+                    Ok(quorum) => f.write_str(&approvals(quorum.parts()))?,
+                    // Only what parsed gets here; were it otherwise, its name says it too.
+                    Err(_) => write!(f, "approvals by {quorum}, none of them you")?,
+                }
+                if *given > 0 {
+                    write!(f, " ({given} given)")?;
+                }
+                Ok(())
+            }
+            Self::Reason => f.write_str("a reason"),
+            Self::Ticket { like: None } => f.write_str("a ticket"),
+            Self::Ticket { like: Some(like) } => write!(f, "a ticket like {like}"),
+            Self::SecondFactor { within } if within.micros() == 0 => {
+                f.write_str("a second factor shown just before asking")
+            }
+            Self::SecondFactor { within } => write!(f, "a second factor shown at most {within} before asking"),
+            Self::ShorterTime { at_most } => write!(f, "a shorter time: {at_most} at most"),
+            Self::Purpose { purpose } => write!(f, "the purpose {purpose}, if that is what it is for"),
+        }
+    }
+}
+
+impl Lack {
+    /// Who could give it, where it is other people's to give: `bob, carol`.
+    #[must_use]
+    pub fn who(&self) -> Option<String> {
+        match self {
+            Self::Approvals { who, .. } => Some(who.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ")),
+            Self::Reason
+            | Self::Ticket { .. }
+            | Self::SecondFactor { .. }
+            | Self::ShorterTime { .. }
+            | Self::Purpose { .. } => None,
+        }
+    }
+}
+
+/// `one approval by another person; a reason`.
+impl fmt::Display for Way {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let lacks: Vec<String> = self.lacks.iter().map(ToString::to_string).collect();
+        f.write_str(&lacks.join("; "))
+    }
+}
+
+/// One way as it is; several as `either (...) or (...)`.
+impl fmt::Display for Missing {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.ways.as_slice() {
+            [] => f.write_str("nothing that could be added would help"),
+            [way] => write!(f, "{way}"),
+            ways => {
+                let ways: Vec<String> = ways.iter().map(|w| format!("({w})")).collect();
+                write!(f, "either {}", ways.join(" or "))
+            }
+        }
+    }
+}
+
+fn approvals(parts: &[Part]) -> String {
+    match parts {
+        [Part { count: 1, source: Source::Anyone }] => "one approval by another person".into(),
+        [Part { count: 1, source: Source::Group(group) }] => {
+            format!("one approval by a member of {group} who is not you")
+        }
+        [Part { count, source: Source::Anyone }] => format!("approvals by {count} other people"),
+        [Part { count, source: Source::Group(group) }] => {
+            format!("approvals by {count} members of {group} who are not you")
+        }
+        parts => {
+            let each: Vec<String> = parts.iter().map(part).collect();
+            format!("approvals by {}: different people, none of them you", each.join(" and "))
+        }
+    }
+}
+
+fn part(Part { count, source }: &Part) -> String {
+    match (count, source) {
+        (1, Source::Anyone) => "one more person".into(),
+        (n, Source::Anyone) => format!("{n} more people"),
+        (1, Source::Group(group)) => format!("one member of {group}"),
+        (n, Source::Group(group)) => format!("{n} members of {group}"),
+    }
+}
