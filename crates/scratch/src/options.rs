@@ -79,7 +79,7 @@ impl Options {
             Encryption::Off => "hostnossl",
         };
         format!(
-            "local all postgres scram-sha-256\n\
+            "local all all scram-sha-256\n\
              local replication postgres scram-sha-256\n\
              {host} all all 127.0.0.1/32 scram-sha-256\n"
         )

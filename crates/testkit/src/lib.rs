@@ -1,1 +1,6 @@
-//! What tests share: throwaway servers, fixed clocks, contract tests.
+//! What tests share: throwaway servers, and the world that they find there.
+
+pub mod pg;
+
+pub use daypass_scratch as scratch;
+pub use pg::Pg;
