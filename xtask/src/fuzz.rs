@@ -4,7 +4,7 @@ use crate::manifest;
 use crate::setup::{self, For};
 use crate::shell::{self, Failure, cargo, fail, output, root};
 use std::fs;
-use std::process::Command as Process;
+use std::process::{Command as Process, Stdio};
 
 pub const COMMAND: crate::Command = crate::Command {
     name: "fuzz",
@@ -114,13 +114,31 @@ fn run_target(name: &str, host: &str, seconds: u32) -> Result<(), Failure> {
     let mut target = Process::new(root().join(format!("fuzz/target/{host}/release/{name}")));
     target.current_dir(root()).arg(format!("-max_total_time={seconds}")).arg(format!("-artifact_prefix={artifacts}"));
     // A hung input is a bug too, and so is one that eats memory.
-    target.args(["-timeout=10", "-rss_limit_mb=2048", "-verbosity=0", &corpus]);
+    target.args(["-timeout=10", "-rss_limit_mb=2048", "-print_final_stats=1", &corpus]);
     if root().join(&seeds).is_dir() {
         target.arg(&seeds);
     }
-    shell::run(&mut target)?;
-    eprintln!("{name}: {seconds} s without a failure");
+    let line = shell::line(&target);
+    eprintln!("+ {line}");
+    let ran = match target.stdin(Stdio::null()).output() {
+        Ok(ran) => ran,
+        Err(error) => return fail(format!("`{line}` did not start: {error}")),
+    };
+    let said = String::from_utf8_lossy(&ran.stderr);
+    if !ran.status.success() {
+        eprintln!("{said}");
+        return fail(format!("{name} failed ({}); the input is in {artifacts}", ran.status));
+    }
+    match executed(&said) {
+        Some(inputs) if inputs > 0 => eprintln!("{name}: {inputs} inputs in {seconds} s, none failed"),
+        _ => return fail(format!("{name} ran no input:\n{said}")),
+    }
     Ok(())
+}
+
+/// How many inputs libFuzzer says that it ran.
+fn executed(said: &str) -> Option<u64> {
+    said.lines().find_map(|line| line.strip_prefix("stat::number_of_executed_units:")?.trim().parse().ok())
 }
 
 #[cfg(test)]
@@ -138,6 +156,12 @@ mod tests {
         for wrong in [&["--seconds"][..], &["--seconds", "0"], &["--seconds", "x"], &["--fast"]] {
             assert!(parse(&args(wrong)).is_err(), "{wrong:?}");
         }
+    }
+
+    #[test]
+    fn libfuzzers_count_is_read() {
+        assert_eq!(executed("#2 INITED\nstat::number_of_executed_units: 1503\nstat::x: 1\n"), Some(1503));
+        assert_eq!(executed("ERROR: no interesting inputs"), None);
     }
 
     #[test]

@@ -134,10 +134,10 @@ pub fn ensure(uses: &[For]) -> Result<(), Failure> {
     if !components.is_empty() && on_path("rustup") {
         shell::run(Process::new("rustup").args(["component", "add"]).args(&components))?;
     }
-    if !packages.is_empty() {
-        if let Some(root) = Root::here() {
-            install(root, &packages)?;
-        }
+    if !packages.is_empty()
+        && let Some(root) = Root::here()
+    {
+        install(root, &packages)?;
     }
     let left = self::missing(uses);
     if left.is_empty() { Ok(()) } else { fail(advice(&left)) }

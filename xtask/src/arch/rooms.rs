@@ -26,8 +26,6 @@ const FORBIDDEN: &[(&str, &str, &str)] = &[
     ("gateway", "app", "a gateway knows only ports::Authority"),
     ("gateway", "store", "a gateway has no store"),
     ("gateway", "targets", "a gateway holds no administrator credential (I6)"),
-    ("gateway", "ledger", "a gateway holds no ledger key (I6)"),
-    ("gateway", "policy", "the authority judges, not a gateway"),
     ("control", "store", "control goes through app"),
     ("control", "targets", "control goes through app"),
 ];

@@ -46,7 +46,7 @@ pub fn machine_paths(root: &Path) -> Vec<String> {
     paths.into_iter().map(|path| path.display().to_string()).collect()
 }
 
-/// The lines that name the folder or something in it, from the root: `/work` is in `see /work/x`, not in `a/work/x`.
+/// The lines that name the folder or something in it, from the root: `/a` is in `see /a/x`, not in `b/a/x`.
 fn lines_with_path(text: &str, path: &str) -> Vec<usize> {
     let bytes = text.as_bytes();
     let inside = |byte: u8| byte.is_ascii_alphanumeric() || b"_-./}".contains(&byte);
