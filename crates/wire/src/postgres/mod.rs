@@ -1,9 +1,21 @@
 //! The PostgreSQL frontend/backend protocol, version 3.
 //!
+//! A connection begins with two handshakes, which are machines that their modules' pages show how to drive:
+//!
+//! - [`front`]: the client's door, up to ReadyForQuery; [`startup`] says what the client asked for, [`cancel`] what its cancel key is.
+//!
+//! Underneath:
+//!
 //! - [`frame`]: where messages begin and end.
-//! - [`message`]: the few messages that we write ourselves, and errors.
+//! - [`message`]: the few messages that we write ourselves; [`error`]: errors and notices.
 //! - [`read`]: what a body holds.
 
+pub mod cancel;
+pub mod error;
 pub mod frame;
+pub mod front;
 pub mod message;
+mod outbox;
 pub mod read;
+mod refusals;
+pub mod startup;
