@@ -1,1 +1,168 @@
-//! Use cases, one a file: load, judge, commit, effect.
+//! Use cases, one a file, each readable as the specification: load, judge, commit, effect.
+//!
+//! | file | who calls it | what it does |
+//! | --- | --- | --- |
+//! | [`request`] | a person or a workload | asks for a role on a resource |
+//! | [`approve`] | another person | says yes, takes it back, or says no |
+//! | [`grants`] | holder, administrator | activate, extend, release, revoke |
+//! | [`open_session`] | the gateway | lets a proven client in |
+//! | [`ending`] | everything that takes away | cuts at once, then sees to the end at the target |
+//! | [`rejudge`] | whatever changes facts | ends what policy no longer permits |
+//! | [`due`] | time | expiries, deadlines, starts |
+//! | [`reap`] | time | ends what nobody claims at the target |
+//! | [`changes`] | administrators | what decisions read changes under policy, with four eyes |
+//! | [`people`], [`signin`], [`tokens`] | administrators, everybody | principals, groups, factors, tokens |
+//! | [`resources`], [`policies`] | administrators | what can be asked for, and who may have it |
+//! | [`ask`] | everybody | explain, who, and what one may see |
+
+pub mod approve;
+pub mod ask;
+pub mod authority;
+pub mod changes;
+pub mod due;
+pub mod ending;
+pub mod entry;
+pub mod facts;
+pub mod grants;
+pub mod open_session;
+pub mod people;
+pub mod policies;
+pub mod problem;
+pub mod reap;
+pub mod rejudge;
+pub mod request;
+pub mod resources;
+pub mod signin;
+pub mod start;
+pub mod taken;
+pub mod tokens;
+
+use std::sync::{Arc, RwLock};
+
+use daypass_domain::{Name, Time};
+use daypass_policy::PolicySet;
+use daypass_ports::{
+    record::{Commit, CommitError, Intent, commit},
+    rows::Settings,
+    secret::Credentials,
+    store::Store,
+    targets::Targets,
+    world::{Clock, Random, random_bytes},
+};
+use daypass_seal::MasterKey;
+
+pub use problem::{Problem, ProblemKind, Result};
+
+/// What the use cases work on.
+pub struct App {
+    pub(crate) store: Arc<dyn Store>,
+    pub(crate) targets: Arc<dyn Targets>,
+    pub(crate) credentials: Arc<dyn Credentials>,
+    pub(crate) clock: Arc<dyn Clock>,
+    pub(crate) random: Arc<dyn Random>,
+    pub(crate) keys: MasterKey,
+    /// The active policy set, parsed. The settings row is the truth; this follows it.
+    pub(crate) policy: RwLock<Arc<PolicySet>>,
+    pub(crate) taken: ending::Taken,
+    pub(crate) nodes: authority::Nodes,
+    pub(crate) limits: signin::Attempts,
+    pub(crate) made: open_session::Made,
+}
+
+/// What an [`App`] is made of.
+pub struct Parts {
+    /// Rows, the ledger, payloads.
+    pub store: Arc<dyn Store>,
+    /// Making and ending access.
+    pub targets: Arc<dyn Targets>,
+    /// What credential names are bound to.
+    pub credentials: Arc<dyn Credentials>,
+    /// The clocks.
+    pub clock: Arc<dyn Clock>,
+    /// Unpredictable bytes.
+    pub random: Arc<dyn Random>,
+    /// The root of all keys.
+    pub keys: MasterKey,
+}
+
+/// How often a use case is run again when a row that it read was changed meanwhile.
+const STALE_RETRIES: u32 = 20;
+
+impl App {
+    /// Authority time: the wall's, and never behind the ledger. // I3
+    #[must_use]
+    pub fn now(&self) -> Time {
+        self.clock.wall().max(self.store.last_time())
+    }
+
+    /// Whether time can be trusted enough to give anything. // I3
+    ///
+    /// # Errors
+    /// When the wall clock is more than half a second behind the newest entry.
+    pub fn clock_is_sound(&self) -> Result<()> {
+        let behind = self.store.last_time().since(self.clock.wall());
+        if behind > daypass_ports::authority::CLOCK_DOUBT {
+            return Err(Problem::new(
+                ProblemKind::Unavailable,
+                "clock",
+                format!("the server's clock is {behind} behind its own ledger, so nothing is given"),
+                "set the clock right (see `timedatectl`); access that is live still ends in time",
+            ));
+        }
+        Ok(())
+    }
+
+    /// The store, for those who only read.
+    #[must_use]
+    pub fn store(&self) -> &Arc<dyn Store> {
+        &self.store
+    }
+
+    pub(crate) fn store_ref(&self) -> &dyn Store {
+        &*self.store
+    }
+
+    pub(crate) fn policy(&self) -> Arc<PolicySet> {
+        // A poisoned lock means that a thread panicked while it swapped one Arc for another: the value is whole.
+        self.policy.read().unwrap_or_else(std::sync::PoisonError::into_inner).clone()
+    }
+
+    pub(crate) fn set_policy(&self, set: PolicySet) {
+        *self.policy.write().unwrap_or_else(std::sync::PoisonError::into_inner) = Arc::new(set);
+    }
+
+    pub(crate) fn random<const N: usize>(&self) -> [u8; N] {
+        random_bytes(&*self.random)
+    }
+
+    pub(crate) async fn settings(&self) -> Result<daypass_ports::record::Read<Settings>> {
+        let settings = self.store_ref().get::<Settings>(Settings::ID).await?;
+        settings.ok_or_else(|| Problem::unavailable("the store has no settings row: it was never set up"))
+    }
+
+    pub(crate) async fn region(&self) -> Result<Name> {
+        Ok(self.settings().await?.value.region)
+    }
+
+    /// Makes it durable, and gives the proof. // I1
+    pub(crate) async fn commit<E>(&self, what: Commit, effect: E) -> std::result::Result<Intent<E>, CommitError> {
+        commit(self.store_ref(), what, effect).await
+    }
+}
+
+/// Runs a use case again while rows that it read were changed under it: `attempt` loads, judges and commits anew.
+macro_rules! retry_stale {
+    ($attempt:expr) => {{
+        let mut tries = 0;
+        loop {
+            match $attempt {
+                Err($crate::Problem { kind: $crate::ProblemKind::Stale, .. }) if tries < $crate::STALE_RETRIES => {
+                    tries += 1;
+                    tokio::task::yield_now().await;
+                }
+                outcome => break outcome,
+            }
+        }
+    }};
+}
+pub(crate) use retry_stale;

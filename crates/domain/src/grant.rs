@@ -15,6 +15,7 @@ use crate::{
     Digest, GrantId, Name, PrincipalId, RequestId, ResourceId, Span, Time,
     end::{EndCause, EndConfirmation, EndProgress},
     principal::Person,
+    resource::{Ownership, Target},
 };
 
 /// Why a machine refuses an event: it names the state and the event.
@@ -80,6 +81,8 @@ pub enum GrantState {
         at: Time,
         /// Why.
         cause: EndCause,
+        /// What has to go at the target.
+        login: Box<MadeLogin>,
         /// How far the target is.
         progress: EndProgress,
     },
@@ -97,13 +100,24 @@ pub enum GrantState {
 }
 
 /// Whether anything exists for a grant at the target.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "login", rename_all = "snake_case")]
 pub enum Login {
     /// Nobody has connected yet, so nothing was made.
     NotMade,
     /// The making of a login was begun: something may exist, and the end must look.
-    Begun,
+    Begun(Box<MadeLogin>),
+}
+
+/// A login that was made at a target, and what its end needs to know: as it was then, whatever the resource says now.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct MadeLogin {
+    /// Its name.
+    pub name: String,
+    /// Where.
+    pub target: Target,
+    /// Who shall own what it owns.
+    pub owns: Ownership,
 }
 
 /// What may happen to a grant.
@@ -117,7 +131,7 @@ pub enum GrantEvent {
         deadline: Time,
     },
     /// A login for it is about to be made at the target.
-    LoginBegun,
+    LoginBegun(Box<MadeLogin>),
     /// It ends.
     End(EndCause),
     /// No backend is left, the residue list is durable.
@@ -133,7 +147,7 @@ impl GrantEvent {
         match self {
             Self::Activate => "activate",
             Self::Extend { .. } => "be extended",
-            Self::LoginBegun => "have a login made",
+            Self::LoginBegun(_) => "have a login made",
             Self::End(_) => "end",
             Self::Listed(_) => "have its residue listed",
             Self::TargetUnknown => "be of unknown end",
@@ -183,11 +197,16 @@ impl Grant {
                 }
                 GrantState::Active { since, deadline: later, login }
             }
-            (GrantState::Active { since, deadline, login: _ }, GrantEvent::LoginBegun) => {
+            (GrantState::Active { since, deadline, login }, GrantEvent::LoginBegun(made)) => {
                 if now >= deadline {
                     return refuse("its time is up");
                 }
-                GrantState::Active { since, deadline, login: Login::Begun }
+                // What was made first stays: that is what has to end.
+                let login = match login {
+                    Login::NotMade => Login::Begun(made),
+                    Login::Begun(first) => Login::Begun(first),
+                };
+                GrantState::Active { since, deadline, login }
             }
             (GrantState::Active { deadline, .. }, GrantEvent::End(EndCause::Deadline)) if now < deadline => {
                 return refuse("its time isn't up");
@@ -196,12 +215,14 @@ impl Grant {
                 Login::NotMade => {
                     GrantState::Ended { at: now, cause, confirmed: now, confirmation: EndConfirmation::NothingMade }
                 }
-                Login::Begun => GrantState::Ending { since, at: now, cause, progress: EndProgress::Cutting },
+                Login::Begun(login) => {
+                    GrantState::Ending { since, at: now, cause, login, progress: EndProgress::Cutting }
+                }
             },
-            (GrantState::Ending { since, at, cause, progress: _ }, GrantEvent::Listed(found)) => {
-                GrantState::Ending { since, at, cause, progress: EndProgress::Listed { found } }
+            (GrantState::Ending { since, at, cause, login, progress: _ }, GrantEvent::Listed(found)) => {
+                GrantState::Ending { since, at, cause, login, progress: EndProgress::Listed { found } }
             }
-            (GrantState::Ending { since, at, cause, progress }, GrantEvent::TargetUnknown) => {
+            (GrantState::Ending { since, at, cause, login, progress }, GrantEvent::TargetUnknown) => {
                 // A list that is durable stays: the drop may have happened, and the list can't be made again.
                 let progress = match progress {
                     EndProgress::Listed { found } => EndProgress::Listed { found },
@@ -210,12 +231,12 @@ impl Grant {
                         EndProgress::Unknown { tried: now, times: times.saturating_add(1) }
                     }
                 };
-                GrantState::Ending { since, at, cause, progress }
+                GrantState::Ending { since, at, cause, login, progress }
             }
             (GrantState::Ending { at, cause, .. }, GrantEvent::Confirm(confirmation)) => {
                 GrantState::Ended { at, cause, confirmed: now, confirmation }
             }
-            (GrantState::Scheduled { .. }, GrantEvent::Extend { .. } | GrantEvent::LoginBegun) => {
+            (GrantState::Scheduled { .. }, GrantEvent::Extend { .. } | GrantEvent::LoginBegun(_)) => {
                 return refuse("it has not started");
             }
             (GrantState::Active { .. }, GrantEvent::Activate) => return refuse("it is active already"),
@@ -225,13 +246,13 @@ impl Grant {
             ) => return refuse("it has not ended"),
             (
                 GrantState::Ending { .. },
-                GrantEvent::Activate | GrantEvent::Extend { .. } | GrantEvent::LoginBegun | GrantEvent::End(_),
+                GrantEvent::Activate | GrantEvent::Extend { .. } | GrantEvent::LoginBegun(_) | GrantEvent::End(_),
             ) => return refuse("it has ended already"),
             (
                 GrantState::Ended { .. },
                 GrantEvent::Activate
                 | GrantEvent::Extend { .. }
-                | GrantEvent::LoginBegun
+                | GrantEvent::LoginBegun(_)
                 | GrantEvent::End(_)
                 | GrantEvent::Listed(_)
                 | GrantEvent::TargetUnknown

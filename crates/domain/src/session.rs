@@ -4,7 +4,7 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-use crate::{GrantId, PrincipalId, SessionId, Time, grant::Refusal};
+use crate::{GrantId, PayloadId, PrincipalId, SessionId, Time, grant::Refusal};
 
 /// One connection through the gateway. It belongs to one grant and dies with it, even where another would cover it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -15,6 +15,8 @@ pub struct Session {
     pub grant: GrantId,
     /// Who connected.
     pub principal: PrincipalId,
+    /// Where the key of its recording is kept, under the session's own key (I9).
+    pub recording: PayloadId,
     /// Where it stands.
     pub state: SessionState,
 }

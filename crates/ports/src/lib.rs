@@ -1,3 +1,10 @@
 //! Traits, one per noun, and the proofs that only a durable commit makes.
 
+pub mod authority;
+pub mod dial;
+pub mod record;
+pub mod rows;
+pub mod secret;
+pub mod store;
 pub mod targets;
+pub mod world;

@@ -341,7 +341,18 @@ pub enum Removal {
 #[async_trait]
 pub trait Claims: Send + Sync {
     /// Every login of this installation at the target that a live grant covers, with the sessions under it.
-    async fn claims(&self) -> ClaimSet;
+    ///
+    /// # Errors
+    /// When they aren't known. Nothing is ended then: not knowing is no reason to end what may be somebody's.
+    async fn claims(&self) -> Result<ClaimSet, ClaimsUnknown>;
+}
+
+/// What gateways claim isn't known now.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("what gateways claim isn't known now, so nothing is reaped: {why}")]
+pub struct ClaimsUnknown {
+    /// Why.
+    pub why: String,
 }
 
 /// Logins that live grants cover, with the sessions that gateways carry under each.
@@ -522,6 +533,9 @@ pub enum TargetError {
         /// Host and port.
         address: String,
     },
+    /// What gateways claim isn't known.
+    #[error(transparent)]
+    ClaimsUnknown(#[from] ClaimsUnknown),
     /// No answer in time.
     #[error("{address} gave no answer in time to: {what}; it is tried again")]
     TimedOut {

@@ -1,0 +1,438 @@
+//! Looking: what one may see, explain, who could have what. Reading evidence is an event (I11).
+
+use daypass_domain::{
+    GrantId, Name, PayloadId, PrincipalId, RequestId, SessionId, Time,
+    grant::Grant,
+    principal::Actor,
+    request::{Reason, Request, RequestState},
+    resource::Resource,
+    session::Session,
+};
+use daypass_policy::{Act, Explanation, Input, Prospect, Scope, Thing, missing::Missing};
+use daypass_ports::{
+    record::{Commit, Kind, Stored},
+    rows::key,
+    store::{Order, Query},
+    targets::Finding,
+};
+
+use crate::{
+    App, Problem, Result,
+    entry::{event, evidence, session},
+    request::{Asking, request_ids},
+    retry_stale,
+};
+
+/// A request, with what a person needs to see of it.
+#[derive(Debug, Clone)]
+pub struct RequestView {
+    /// As it stands.
+    pub request: Request,
+    /// Who asks.
+    pub requester: Name,
+    /// Who would hold it.
+    pub beneficiary: Name,
+    /// On what.
+    pub resource: Name,
+    /// What the role gives, in words.
+    pub gives: String,
+    /// The reason; none when none was given, or its key was destroyed.
+    pub reason: Option<String>,
+    /// Who has approved.
+    pub approvers: Vec<Name>,
+    /// What would let it through, while it is pending.
+    pub missing: Missing,
+}
+
+/// A grant, with names.
+#[derive(Debug, Clone)]
+pub struct GrantView {
+    /// As it stands.
+    pub grant: Grant,
+    /// Who holds it.
+    pub holder: Name,
+    /// On what.
+    pub resource: Name,
+}
+
+/// A session, with names.
+#[derive(Debug, Clone)]
+pub struct SessionView {
+    /// As it stands.
+    pub session: Session,
+    /// Who connected.
+    pub principal: Name,
+    /// On what.
+    pub resource: Name,
+    /// As which role.
+    pub role: Name,
+}
+
+/// Which of a kind somebody wants to see.
+#[derive(Debug, Clone, Default)]
+pub struct Page {
+    /// Only after this id.
+    pub after: Option<String>,
+    /// At most so many; 50 when zero, 200 at most.
+    pub most: u32,
+}
+
+impl Page {
+    fn most(&self) -> u32 {
+        match self.most {
+            0 => 50,
+            n => n.min(200),
+        }
+    }
+}
+
+/// The name that stands for a row that is gone.
+fn gone() -> Name {
+    // A constant that is a name: parsing it can't fail.
+    "gone".parse().unwrap_or_else(|_| unreachable!("a plain word is a name"))
+}
+
+impl App {
+    /// Judges what somebody would ask, without asking.
+    ///
+    /// # Errors
+    /// When there is no such resource, role or beneficiary.
+    pub async fn explain(&self, actor: &Actor, asking: &Asking) -> Result<Explanation> {
+        let resource = self.resource_named(&asking.resource).await?;
+        let facts = self.facts(resource.value.id).await?;
+        let now = self.now();
+        let id = RequestId::new(now, self.id_bytes());
+        let request = self.form(actor, asking, id, &facts, now).await?.0;
+        let input = Input::for_request(&request, &facts.resource.value, &facts.directory, now)?;
+        Ok(daypass_policy::explain(&self.policy(), &input, &facts.directory))
+    }
+
+    /// Who could have what on a resource, by the same evaluator. For those who may see its sessions.
+    ///
+    /// # Errors
+    /// When there is no such resource, or policy doesn't let them.
+    pub async fn who(&self, actor: &Actor, resource: &str) -> Result<Vec<Prospect>> {
+        let resource = self.resource_named(resource).await?.value;
+        self.must_be_permitted(actor, self.view_act(actor, &resource)).await?;
+        let directory = self.directory().await?;
+        Ok(daypass_policy::who(&self.policy(), &resource, &directory, self.now()))
+    }
+
+    fn view_act(&self, actor: &Actor, resource: &Resource) -> Act {
+        Act::ViewSessions {
+            resource: Thing::of(resource),
+            second_factor_age_s: self.second_factor_age_s(actor),
+        }
+    }
+
+    async fn may_view(&self, actor: &Actor, resource: &Resource) -> bool {
+        self.must_be_permitted(actor, self.view_act(actor, resource)).await.is_ok()
+    }
+
+    /// Every resource: names, roles and what they give are no secret among those who may ask for them.
+    ///
+    /// # Errors
+    /// When the store doesn't answer.
+    pub async fn resources(&self) -> Result<Vec<Resource>> {
+        let mut all: Vec<Resource> =
+            self.store_ref().all::<Resource>().await?.into_iter().map(|r| r.value).collect();
+        all.sort_by(|a, b| a.name.cmp(&b.name));
+        Ok(all)
+    }
+
+    /// Whether Daypass can do at a resource what it must, and not more. For administrators.
+    ///
+    /// # Errors
+    /// When there is no such resource, policy doesn't let them, or its credential isn't bound.
+    pub async fn doctor(&self, actor: &Actor, resource: &str) -> Result<Vec<Finding>> {
+        let resource = self.resource_named(resource).await?.value;
+        let act = Act::Administer {
+            subject: "resource".to_owned(),
+            second_factor_age_s: self.second_factor_age_s(actor),
+        };
+        self.must_be_permitted(actor, act).await?;
+        let at = self.administration(resource.id, &resource.target).await?;
+        Ok(self.targets.doctor(&at, &resource.roles).await)
+    }
+
+    /// Requests that concern the actor: their own, and those that wait for their answer.
+    ///
+    /// # Errors
+    /// When the store doesn't answer.
+    pub async fn requests(&self, actor: &Actor, which: Requests, page: &Page) -> Result<Vec<RequestView>> {
+        let mine = actor.principal.to_string();
+        let by = match which {
+            Requests::Mine => (key::REQUESTER, mine.as_str()),
+            Requests::ToAnswer => (key::STATE, "pending"),
+        };
+        let query = Query {
+            kind: Kind::Request,
+            by: Some(by),
+            after: page.after.as_deref(),
+            order: Order::Falling,
+            most: page.most(),
+        };
+        let mut views = Vec::new();
+        for read in self.store_ref().page::<Request>(query).await? {
+            let shown = match which {
+                Requests::Mine => true,
+                Requests::ToAnswer => self.counts(actor, &read.value).await.unwrap_or(false),
+            };
+            if shown {
+                views.push(self.request_view(read.value).await?);
+            }
+        }
+        Ok(views)
+    }
+
+    /// One request. Its parties, those who may answer it, and administrators may see it; when it isn't a party who
+    /// looks, that is an entry. // I11
+    ///
+    /// # Errors
+    /// When there is none that they may see.
+    pub async fn request_shown(&self, actor: &Actor, id: RequestId) -> Result<RequestView> {
+        let read = self.request_row(id).await?;
+        let request = read.value;
+        if !request.is_party(actor.person) {
+            let approver = request.approvals.iter().any(|a| a.approver == actor.principal);
+            let may = approver
+                || self.counts(actor, &request).await.unwrap_or(false)
+                || self.may_read(actor, Some(request.asked.resource)).await;
+            if !may {
+                return Err(Problem::not_found("request", id));
+            }
+            let region = match self.facts(request.asked.resource).await {
+                Ok(facts) => facts.resource.value.region,
+                Err(_) => self.region().await?,
+            };
+            let mut ids = request_ids(&request);
+            ids.push(("reader", actor.principal.to_string()));
+            let mut commit = Commit::default();
+            commit.entry(evidence(event::EVIDENCE_READ, ids, region, Vec::new()));
+            self.commit(commit, ()).await?;
+        }
+        self.request_view(request).await
+    }
+
+    async fn may_read(&self, actor: &Actor, resource: Option<daypass_domain::ResourceId>) -> bool {
+        let scope = match resource {
+            Some(id) => match self.store_ref().get::<Resource>(&id.to_string()).await {
+                Ok(Some(read)) => Scope::Resource { resource: Thing::of(&read.value) },
+                Ok(None) | Err(_) => Scope::Installation,
+            },
+            None => Scope::Installation,
+        };
+        let act = Act::ReadEvidence { scope, second_factor_age_s: self.second_factor_age_s(actor) };
+        self.must_be_permitted(actor, act).await.is_ok()
+    }
+
+    async fn request_view(&self, request: Request) -> Result<RequestView> {
+        let facts = self.facts(request.asked.resource).await.ok();
+        let missing = match (&request.state, &facts) {
+            (RequestState::Pending { .. }, Some(facts)) => match self.judge(&request, facts, self.now()) {
+                Ok(judged) => self.missing(&judged, facts),
+                Err(_) => Missing::default(),
+            },
+            (_, _) => Missing::default(),
+        };
+        let reason = match &request.asked.reason {
+            Reason::Missing => None,
+            Reason::Kept { at, .. } => self.text(*at).await?,
+        };
+        let mut approvers = Vec::new();
+        for approval in &request.approvals {
+            approvers.push(self.name_of(approval.approver).await?);
+        }
+        let gives = facts.as_ref().and_then(|f| f.resource.value.roles.get(&request.asked.role));
+        Ok(RequestView {
+            requester: self.name_of(request.asked.requester).await?,
+            beneficiary: self.name_of(request.asked.beneficiary).await?,
+            resource: self.resource_name(request.asked.resource).await?,
+            gives: gives.map_or_else(String::new, |r| r.description.clone()),
+            reason,
+            approvers,
+            missing,
+            request,
+        })
+    }
+
+    /// A free text that a row refers to; none when its key was destroyed.
+    pub(crate) async fn text(&self, at: PayloadId) -> Result<Option<String>> {
+        Ok(self.store_ref().payload(at).await?.and_then(|v| v.as_str().map(ToOwned::to_owned)))
+    }
+
+    /// What a principal is called; `gone` when there is no such row.
+    pub async fn name_of(&self, id: PrincipalId) -> Result<Name> {
+        let read = self.store_ref().get::<daypass_domain::principal::Principal>(&id.to_string()).await?;
+        Ok(read.map_or_else(gone, |p| p.value.name))
+    }
+
+    /// What a resource is called; `gone` when it was removed.
+    pub async fn resource_name(&self, id: daypass_domain::ResourceId) -> Result<Name> {
+        let read = self.store_ref().get::<Resource>(&id.to_string()).await?;
+        Ok(read.map_or_else(gone, |r| r.value.name))
+    }
+
+    /// Grants: the actor's own, or everybody's where policy lets them see sessions.
+    ///
+    /// # Errors
+    /// When the store doesn't answer.
+    pub async fn grants(&self, actor: &Actor, whose: Whose, page: &Page) -> Result<Vec<GrantView>> {
+        let mut views = Vec::new();
+        for read in self.pages_of::<Grant>(actor, whose, page).await? {
+            let grant = read.value;
+            if grant.person == actor.person || self.sees(actor, grant.resource).await {
+                views.push(self.grant_view(grant).await?);
+            }
+        }
+        Ok(views)
+    }
+
+    /// One grant: its holder's, or where policy lets them see sessions.
+    ///
+    /// # Errors
+    /// When there is none that they may see.
+    pub async fn grant_shown(&self, actor: &Actor, id: GrantId) -> Result<GrantView> {
+        let grant = self.grant_row(id).await?.value;
+        if grant.person != actor.person && !self.sees(actor, grant.resource).await {
+            return Err(Problem::not_found("grant", id));
+        }
+        self.grant_view(grant).await
+    }
+
+    async fn grant_view(&self, grant: Grant) -> Result<GrantView> {
+        let holder = self.name_of(grant.holder).await?;
+        let resource = self.resource_name(grant.resource).await?;
+        Ok(GrantView { grant, holder, resource })
+    }
+
+    /// Sessions: the actor's own, or everybody's where policy lets them. Never what was said in them.
+    ///
+    /// # Errors
+    /// When the store doesn't answer.
+    pub async fn sessions(&self, actor: &Actor, whose: Whose, page: &Page) -> Result<Vec<SessionView>> {
+        let mut views = Vec::new();
+        for read in self.pages_of::<Session>(actor, whose, page).await? {
+            if let Ok(view) = self.session_view(actor, read.value).await {
+                views.push(view);
+            }
+        }
+        Ok(views)
+    }
+
+    /// One session.
+    ///
+    /// # Errors
+    /// When there is none that they may see.
+    pub async fn session_shown(&self, actor: &Actor, id: SessionId) -> Result<SessionView> {
+        let read = self.store_ref().get::<Session>(&id.to_string()).await?;
+        let read = read.ok_or_else(|| Problem::not_found("session", id))?;
+        self.session_view(actor, read.value).await
+    }
+
+    async fn session_view(&self, actor: &Actor, session: Session) -> Result<SessionView> {
+        let grant = self.grant_row(session.grant).await?.value;
+        if grant.person != actor.person && !self.sees(actor, grant.resource).await {
+            return Err(Problem::not_found("session", session.id));
+        }
+        Ok(SessionView {
+            principal: self.name_of(session.principal).await?,
+            resource: self.resource_name(grant.resource).await?,
+            role: grant.role,
+            session,
+        })
+    }
+
+    /// Ends one session, and leaves its grant. Its holder may, and whoever may revoke there.
+    ///
+    /// # Errors
+    /// When there is none that they may end, or it is over.
+    pub async fn kill_session(&self, actor: &Actor, id: SessionId) -> Result<()> {
+        let view = self.session_shown(actor, id).await?;
+        let grant = self.grant_row(view.session.grant).await?.value;
+        self.may_revoke(actor, &grant).await?;
+        if !view.session.is_open() {
+            return Err(Problem::conflict("over_already", format!("{id} is over already"), ""));
+        }
+        self.taken.kill(id); // I1: what takes away never waits
+        let outcome = retry_stale!(self.record_kill(actor, id, &grant).await);
+        if outcome.is_ok() {
+            self.taken.durable(&[], &[id]);
+        }
+        outcome
+    }
+
+    async fn record_kill(&self, actor: &Actor, id: SessionId, grant: &Grant) -> Result<()> {
+        let mut ids = crate::ending::grant_ids(grant);
+        ids.push(("session", id.to_string()));
+        ids.push(("by", actor.principal.to_string()));
+        let mut commit = Commit::default();
+        commit.entry(session(event::SESSION_KILLED, ids, self.region_of(grant).await?, Vec::new()));
+        commit.killed.push(id);
+        self.commit(commit, ()).await?;
+        Ok(())
+    }
+
+    async fn sees(&self, actor: &Actor, resource: daypass_domain::ResourceId) -> bool {
+        match self.store_ref().get::<Resource>(&resource.to_string()).await {
+            Ok(Some(read)) => self.may_view(actor, &read.value).await,
+            Ok(None) | Err(_) => false,
+        }
+    }
+
+    async fn pages_of<T: Stored>(
+        &self,
+        actor: &Actor,
+        whose: Whose,
+        page: &Page,
+    ) -> Result<Vec<daypass_ports::record::Read<T>>> {
+        let mine = actor.principal.to_string();
+        let by = match whose {
+            Whose::Mine => Some((key::HOLDER, mine.as_str())),
+            Whose::Everybodys => None,
+        };
+        let query =
+            Query { kind: T::KIND, by, after: page.after.as_deref(), order: Order::Falling, most: page.most() };
+        Ok(self.store_ref().page::<T>(query).await?)
+    }
+
+    /// Opens what an entry says beyond its header. For those whom policy lets read evidence; the reading is an entry,
+    /// durable before anything is shown. // I1, I11
+    ///
+    /// # Errors
+    /// When policy doesn't let them, or there is no such payload.
+    pub async fn evidence(&self, actor: &Actor, payload: PayloadId) -> Result<Option<serde_json::Value>> {
+        if !self.may_read(actor, None).await {
+            return Err(Problem::not_found("payload", payload));
+        }
+        let ids = vec![("payload", payload.to_string()), ("reader", actor.principal.to_string())];
+        let mut commit = Commit::default();
+        commit.entry(evidence(event::EVIDENCE_READ, ids, self.region().await?, Vec::new()));
+        let intent = self.commit(commit, payload).await?;
+        Ok(self.store_ref().payload(*intent.effect()).await?)
+    }
+
+    /// When authority time is now: for whoever shows what remains.
+    #[must_use]
+    pub fn time(&self) -> Time {
+        self.now()
+    }
+}
+
+/// Which requests.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Requests {
+    /// The actor's own.
+    Mine,
+    /// Those that wait for the actor's answer.
+    ToAnswer,
+}
+
+/// Whose.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Whose {
+    /// The actor's own.
+    Mine,
+    /// Everybody's, as far as policy lets the actor see them.
+    Everybodys,
+}

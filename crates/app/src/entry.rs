@@ -1,0 +1,169 @@
+//! What enters the ledger, and under whose key (I1, I9).
+
+use daypass_domain::{Name, PayloadId, PrincipalId, SessionId};
+use daypass_ports::record::{Entry, Part, RetentionClass, Scope};
+use serde::Serialize;
+
+use crate::App;
+
+/// Every event there is, readable in the leaf headers. A golden file lists them.
+pub mod event {
+    macro_rules! events {
+        ($($(#[$doc:meta])* $name:ident = $text:literal;)*) => {
+            $($(#[$doc])* pub const $name: &str = $text;)*
+            /// All of them.
+            pub const ALL: &[&str] = &[$($text),*];
+        };
+    }
+
+    events! {
+        /// The installation was set up.
+        INSTALLED = "installation.created";
+        /// A single-use set-up token was made: whoever uses it becomes the first administrator.
+        SETUP_TOKEN_MADE = "installation.setup_token_made";
+        /// The first administrator was made.
+        SET_UP = "installation.set_up";
+        /// From here on, changes to what decisions read need a second administrator, for ever. // I12
+        FOUR_EYES = "installation.four_eyes";
+        /// The server started.
+        STARTED = "server.started";
+        /// The data folder was restored from a backup.
+        RESTORED = "installation.restored";
+        /// A request was judged: granted, pending or refused. Its decision is in the payload (I7).
+        REQUESTED = "request.made";
+        /// A person approved.
+        APPROVED = "request.approved";
+        /// A person took an approval back.
+        APPROVAL_WITHDRAWN = "request.approval_withdrawn";
+        /// A person said no.
+        DENIED = "request.denied";
+        /// The requester took it back.
+        WITHDRAWN = "request.withdrawn";
+        /// Nobody answered in time.
+        EXPIRED = "request.expired";
+        /// A grant was given, to start later.
+        GRANT_SCHEDULED = "grant.scheduled";
+        /// A grant opens doors.
+        GRANT_ACTIVATED = "grant.activated";
+        /// A grant's deadline moved.
+        GRANT_EXTENDED = "grant.extended";
+        /// A login is about to be made at the target.
+        LOGIN_BEGUN = "grant.login_begun";
+        /// A grant ended.
+        GRANT_ENDED = "grant.ended";
+        /// No backend is left; what remains at the target is listed.
+        END_LISTED = "grant.end_listed";
+        /// The end at the target isn't known.
+        END_UNKNOWN = "grant.end_unknown";
+        /// The end at the target is confirmed.
+        END_CONFIRMED = "grant.end_confirmed";
+        /// A grant or a request was judged again, with another outcome than before.
+        REJUDGED = "decision.flipped";
+        /// An extension or an activation was judged, and refused.
+        REFUSED = "decision.refused";
+        /// A session was admitted.
+        SESSION_OPENED = "session.opened";
+        /// A client that proved who it is was refused.
+        SESSION_REFUSED = "session.refused";
+        /// A session is over.
+        SESSION_CLOSED = "session.closed";
+        /// Somebody ended one session.
+        SESSION_KILLED = "session.killed";
+        /// A second of recording is durable.
+        RECORDING_SEALED = "recording.sealed";
+        /// Something at the target that nobody claims was ended.
+        REAPED = "target.reaped";
+        /// A change to what decisions read was proposed.
+        CHANGE_PROPOSED = "change.proposed";
+        /// A change was done.
+        CHANGE_COMMITTED = "change.committed";
+        /// A change was turned down, or taken back, or expired.
+        CHANGE_ENDED = "change.ended";
+        /// A principal was disabled.
+        PRINCIPAL_DISABLED = "principal.disabled";
+        /// An invitation was taken up, and a first password set.
+        INVITATION_USED = "principal.invitation_used";
+        /// A person signed in.
+        SIGNED_IN = "signin.made";
+        /// A person signed out.
+        SIGNED_OUT = "signin.ended";
+        /// A second factor was shown again in a sign-in.
+        SECOND_FACTOR_SHOWN = "signin.second_factor_shown";
+        /// A principal's personal connection secret was given to it, for its token.
+        CONNECTION_SECRET_GIVEN = "signin.connection_secret_given";
+        /// Sign-ins, tokens and invitations whose time was up were removed.
+        CREDENTIALS_EXPIRED = "signin.credentials_expired";
+        /// Somebody failed to sign in.
+        SIGN_IN_FAILED = "signin.failed";
+        /// A second factor was enrolled.
+        FACTOR_ENROLLED = "factor.enrolled";
+        /// A password was changed by its owner.
+        PASSWORD_CHANGED = "factor.password_changed";
+        /// A token was made.
+        TOKEN_MADE = "token.made";
+        /// A token was revoked.
+        TOKEN_REVOKED = "token.revoked";
+        /// The policies were switched.
+        POLICY_SWITCHED = "policy.switched";
+        /// Somebody read evidence (I11).
+        EVIDENCE_READ = "evidence.read";
+    }
+}
+
+impl App {
+    /// A new id's ten random bytes.
+    pub(crate) fn id_bytes(&self) -> [u8; 10] {
+        self.random()
+    }
+
+    /// A part under the key of a person.
+    pub(crate) fn subject_part(&self, subject: PrincipalId, content: &impl Serialize) -> Part {
+        self.part(Scope::Subject(subject), content)
+    }
+
+    /// A part under the key of a session.
+    pub(crate) fn session_part(&self, session: SessionId, content: &impl Serialize) -> Part {
+        self.part(Scope::Session(session), content)
+    }
+
+    /// A part under the installation's key.
+    pub(crate) fn operational_part(&self, content: &impl Serialize) -> Part {
+        self.part(Scope::Operational, content)
+    }
+
+    fn part(&self, scope: Scope, content: &impl Serialize) -> Part {
+        // Our payloads are plain data, which always has a JSON form.
+        let content = serde_json::to_value(content).unwrap_or_default();
+        Part { id: PayloadId::new(self.now(), self.id_bytes()), scope, content }
+    }
+}
+
+/// An entry about access.
+pub(crate) fn access(event: &'static str, ids: Vec<(&'static str, String)>, region: Name, parts: Vec<Part>) -> Entry {
+    Entry { event, ids, region, retention: RetentionClass::Access, parts }
+}
+
+/// An entry about a decision.
+pub(crate) fn decision(event: &'static str, ids: Vec<(&'static str, String)>, region: Name, parts: Vec<Part>) -> Entry {
+    Entry { event, ids, region, retention: RetentionClass::Decision, parts }
+}
+
+/// An entry about administering Daypass.
+pub(crate) fn administration(
+    event: &'static str,
+    ids: Vec<(&'static str, String)>,
+    region: Name,
+    parts: Vec<Part>,
+) -> Entry {
+    Entry { event, ids, region, retention: RetentionClass::Administration, parts }
+}
+
+/// An entry about a session.
+pub(crate) fn session(event: &'static str, ids: Vec<(&'static str, String)>, region: Name, parts: Vec<Part>) -> Entry {
+    Entry { event, ids, region, retention: RetentionClass::Session, parts }
+}
+
+/// An entry about evidence.
+pub(crate) fn evidence(event: &'static str, ids: Vec<(&'static str, String)>, region: Name, parts: Vec<Part>) -> Entry {
+    Entry { event, ids, region, retention: RetentionClass::Evidence, parts }
+}

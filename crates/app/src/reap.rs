@@ -1,0 +1,219 @@
+//! Ending, at the targets, what nobody claims: backends without a session, logins without a grant (I5).
+
+use std::{collections::BTreeMap, sync::Arc, time::Duration};
+
+use async_trait::async_trait;
+use daypass_domain::{
+    GrantId, ResourceId, SessionId,
+    end::EndConfirmation,
+    grant::{Grant, GrantState, MadeLogin},
+    resource::{Ownership, Resource, Target},
+    session::Session,
+};
+use daypass_ports::{
+    record::{Commit, Read},
+    rows::key,
+    targets::{Administration, Claim, ClaimSet, Claims, Ending, LoginName, ReapReport, Residue},
+};
+
+use crate::{
+    App, Problem, Result,
+    ending::logins_by_grant,
+    entry::{access, event},
+};
+
+/// How often targets on which logins were made are looked at.
+const EVERY: Duration = Duration::from_secs(10);
+/// Every so many rounds, all targets are looked at: for what a lost store no longer knows of.
+const ALL_EVERY: u32 = 30;
+
+impl App {
+    /// Looks at the targets, for ever: all of them at the start.
+    pub async fn run_reaper(self: Arc<Self>) {
+        let mut round = 0_u32;
+        loop {
+            let whole = round.is_multiple_of(ALL_EVERY);
+            if let Err(problem) = self.reap(if whole { Reach::Everywhere } else { Reach::WhereLoginsAre }).await {
+                tracing::warn!(%problem, "a target can't be looked at; it is tried again");
+            }
+            round = round.wrapping_add(1);
+            tokio::time::sleep(EVERY).await;
+        }
+    }
+
+    /// One round.
+    ///
+    /// # Errors
+    /// When the store doesn't answer. What targets don't answer is logged, and tried again in the next round.
+    pub async fn reap(self: &Arc<Self>, reach: Reach) -> Result<()> {
+        let mut targets: BTreeMap<String, (ResourceId, Target)> = BTreeMap::new();
+        let mut add = |resource: ResourceId, target: &Target| {
+            let Target::Postgres(postgres) = target;
+            targets
+                .entry(format!("{} {}", postgres.address, postgres.administrator))
+                .or_insert_with(|| (resource, target.clone()));
+        };
+        match reach {
+            Reach::Everywhere => {
+                for resource in self.store_ref().all::<Resource>().await? {
+                    add(resource.value.id, &resource.value.target);
+                }
+            }
+            Reach::WhereLoginsAre => {}
+        }
+        let grants = self.store_ref().find::<Grant>(key::STATE, "active").await?;
+        for (grant, login) in logins_by_grant(grants.iter().map(|g| &g.value)) {
+            if let Some(read) = grants.iter().find(|g| g.value.id == grant) {
+                add(read.value.resource, &login.target);
+            }
+        }
+        for (resource, target) in targets.into_values() {
+            if let Err(problem) = self.reap_target(resource, &target).await {
+                tracing::warn!(%resource, %problem, "a target can't be looked at; it is tried again");
+            }
+        }
+        Ok(())
+    }
+
+    async fn reap_target(self: &Arc<Self>, resource: ResourceId, target: &Target) -> Result<()> {
+        let at = self.administration(resource, target).await?;
+        let claims = ClaimsAt { app: Arc::clone(self), target: target.clone() };
+        let report = self.targets.reap(&at, &claims).await?;
+        self.record_reaped(&at, &report).await?;
+        let orphans = self.orphans(&at, &report.uncovered).await?;
+        if !orphans.is_empty() {
+            self.end_orphans(&at, &orphans).await?;
+        }
+        Ok(())
+    }
+
+    /// Of the logins that no live grant covers, those that no ending is at work on either.
+    async fn orphans(&self, at: &Administration, uncovered: &[LoginName]) -> Result<Vec<LoginName>> {
+        if uncovered.is_empty() {
+            return Ok(Vec::new());
+        }
+        let mut known = self.store_ref().find::<Grant>(key::STATE, "ending").await?;
+        known.extend(self.store_ref().find::<Grant>(key::STATE, "active").await?);
+        let at_work = |login: &LoginName| known.iter().any(|g| login.is_for(g.value.id));
+        let orphans = uncovered.iter().filter(|l| l.is_of(at.installation) && !at_work(l));
+        Ok(orphans.cloned().collect())
+    }
+
+    /// Ends logins that no grant of ours knows: left by a process that died, or by a store that was restored.
+    async fn end_orphans(&self, at: &Administration, logins: &[LoginName]) -> Result<()> {
+        for cut in self.targets.cut(at, logins).await {
+            cut?;
+        }
+        // Their grant isn't known, so nothing was declared: whatever they own is residue.
+        let unknown = GrantId::new(daypass_domain::Time::from_micros(0), [0; 10]);
+        let endings: Vec<Ending> = logins
+            .iter()
+            .map(|login| Ending { grant: unknown, login: login.clone(), owns: Ownership::Quarantine })
+            .collect();
+        let mut listed: Vec<Residue> = Vec::new();
+        for residue in self.targets.list(at, &endings).await {
+            listed.push(residue?);
+        }
+        let mut commit = Commit::default();
+        let region = self.region().await?;
+        for residue in &listed {
+            let ids = vec![("resource", at.resource.to_string()), ("outcome", "orphan_login".to_owned())];
+            commit.entry(access(event::REAPED, ids, region.clone(), vec![self.operational_part(residue)]));
+        }
+        self.commit(commit, ()).await?; // I5: the list before the drop
+        for removed in self.targets.remove(at, &listed).await {
+            removed?;
+        }
+        Ok(())
+    }
+
+    async fn record_reaped(&self, at: &Administration, report: &ReapReport) -> Result<()> {
+        for error in &report.unknown {
+            tracing::warn!(%error, "a replica can't be looked at");
+        }
+        if report.ended.is_empty() {
+            return Ok(());
+        }
+        let region = self.region().await?;
+        let mut commit = Commit::default();
+        for backend in &report.ended {
+            let ids = vec![("resource", at.resource.to_string()), ("outcome", "unclaimed_backend".to_owned())];
+            let part = self.operational_part(&serde_json::json!({
+                "login": backend.login,
+                "pid": backend.pid,
+                "application_name": backend.application_name,
+                "client_address": backend.client_address,
+                "server": backend.server,
+            }));
+            commit.entry(access(event::REAPED, ids, region.clone(), vec![part]));
+        }
+        self.commit(commit, ()).await?;
+        Ok(())
+    }
+}
+
+/// Which targets a round looks at.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Reach {
+    /// All that are declared, and where logins are.
+    Everywhere,
+    /// Where logins of live grants are.
+    WhereLoginsAre,
+}
+
+struct ClaimsAt {
+    app: Arc<App>,
+    target: Target,
+}
+
+#[async_trait]
+impl Claims for ClaimsAt {
+    async fn claims(&self) -> std::result::Result<ClaimSet, daypass_ports::targets::ClaimsUnknown> {
+        self.app.claim_set(&self.target).await.map_err(|problem| daypass_ports::targets::ClaimsUnknown {
+            why: problem.to_string(),
+        })
+    }
+}
+
+impl App {
+    async fn claim_set(&self, target: &Target) -> Result<ClaimSet> {
+        let grants = self.store_ref().find::<Grant>(key::STATE, "active").await?;
+        let mut claims = ClaimSet::new();
+        for (grant, login) in logins_by_grant(grants.iter().map(|g| &g.value)) {
+            if !same_target(&login, target) || self.taken.is_ended(grant) {
+                continue;
+            }
+            let name: LoginName = login.name.parse().map_err(|e: daypass_ports::targets::BadLoginName| {
+                Problem::unavailable(e.to_string())
+            })?;
+            claims.insert(name, self.claims_under(grant).await?);
+        }
+        Ok(claims)
+    }
+
+    async fn claims_under(&self, grant: GrantId) -> Result<BTreeMap<SessionId, Claim>> {
+        let sessions: Vec<Read<Session>> = self.store_ref().find(key::GRANT, &grant.to_string()).await?;
+        let open = sessions.into_iter().filter(|s| s.value.is_open());
+        Ok(open.filter_map(|s| Some((s.value.id, self.nodes.claim(s.value.id)?))).collect())
+    }
+}
+
+fn same_target(login: &MadeLogin, target: &Target) -> bool {
+    let (Target::Postgres(one), Target::Postgres(other)) = (&login.target, target);
+    one.address == other.address && one.administrator == other.administrator
+}
+
+/// For tables: what a grant's end left, in a few words.
+#[must_use]
+pub fn end_in_words(state: &GrantState) -> String {
+    match state {
+        GrantState::Scheduled { .. } | GrantState::Active { .. } => "live".to_owned(),
+        GrantState::Ending { .. } => "ended; not confirmed at the target yet".to_owned(),
+        GrantState::Ended { confirmation, .. } => match confirmation {
+            EndConfirmation::NothingMade => "ended; nothing was ever made at the target".to_owned(),
+            EndConfirmation::Clean => "ended and confirmed: clean".to_owned(),
+            EndConfirmation::Kept { objects, .. } => format!("ended and confirmed: {objects} objects kept by the owner"),
+            EndConfirmation::Residue { items, .. } => format!("ended and confirmed: {items} things remain, listed"),
+        },
+    }
+}

@@ -1,0 +1,125 @@
+//! Judging again: whenever a fact changed, says that it will, or may have (I2). Only flips are entries.
+
+use daypass_domain::{
+    GrantId,
+    end::{EndCause, HeldFact},
+    grant::{Grant, GrantState},
+    request::Request,
+};
+use daypass_policy::{Decision, Input, PolicySet};
+use daypass_ports::{record::Read, rows::key};
+
+use crate::{App, Result, facts::lasting};
+
+/// A live grant, and what would become of it.
+pub(crate) struct Judged {
+    pub grant: Read<Grant>,
+    pub outcome: Still,
+}
+
+/// Whether a live grant is still permitted.
+pub(crate) enum Still {
+    Permitted,
+    /// With the decision that says so; none when the facts couldn't even be gathered (its role is gone, say).
+    NotPermitted(Option<Box<Decision>>),
+}
+
+impl App {
+    /// Judges every live grant again, and ends what isn't permitted any more.
+    ///
+    /// # Errors
+    /// When the store doesn't answer, or the ends can't be recorded; they are cut all the same.
+    pub async fn rejudge_all(&self) -> Result<()> {
+        let live: Vec<GrantId> = self.live_grants().await?.into_iter().map(|g| g.value.id).collect();
+        self.rejudge(&live, EndCause::FactGone { fact: HeldFact::Judged }).await
+    }
+
+    /// Judges these grants again, and ends what isn't permitted any more, for `cause`.
+    pub(crate) async fn rejudge(&self, grants: &[GrantId], cause: EndCause) -> Result<()> {
+        let policy = self.policy();
+        let mut ended = Vec::new();
+        let mut said = Vec::new();
+        for judged in self.judge_live(&policy, Some(grants)).await? {
+            match judged.outcome {
+                Still::Permitted => {}
+                Still::NotPermitted(decision) => {
+                    ended.push(judged.grant.value.id);
+                    said.extend(decision.map(|d| self.decision_part(&d)));
+                }
+            }
+        }
+        // One grant an entry, each with its own decision: a batch of them is a loop, and flips are few.
+        match said.len() == ended.len() {
+            true => {
+                for (grant, decision) in ended.into_iter().zip(said) {
+                    self.end_grants_because(&[grant], cause.clone(), vec![decision]).await?;
+                }
+            }
+            false => drop(self.end_grants(&ended, cause).await?),
+        }
+        Ok(())
+    }
+
+    /// What `policy` says of the live grants: of these, or of all.
+    pub(crate) async fn judge_live(&self, policy: &PolicySet, only: Option<&[GrantId]>) -> Result<Vec<Judged>> {
+        let now = self.now();
+        let directory = self.directory().await?;
+        let mut judged = Vec::new();
+        for grant in self.live_grants().await? {
+            if only.is_some_and(|ids| !ids.contains(&grant.value.id)) {
+                continue;
+            }
+            let outcome = self.judge_grant(policy, &directory, &grant.value, now).await?;
+            judged.push(Judged { grant, outcome });
+        }
+        Ok(judged)
+    }
+
+    async fn judge_grant(
+        &self,
+        policy: &PolicySet,
+        directory: &daypass_policy::Directory,
+        grant: &Grant,
+        now: daypass_domain::Time,
+    ) -> Result<Still> {
+        let request = self.store_ref().get::<Request>(&grant.request.to_string()).await?;
+        let resource =
+            self.store_ref().get::<daypass_domain::resource::Resource>(&grant.resource.to_string()).await?;
+        let (Some(request), Some(resource)) = (request, resource) else { return Ok(Still::NotPermitted(None)) };
+        let same_role =
+            resource.value.roles.get(&grant.role).map(|r| r.digest(&resource.value)) == Some(grant.role_digest);
+        let Ok(input) = Input::for_request(&request.value, &resource.value, directory, now) else {
+            return Ok(Still::NotPermitted(None));
+        };
+        let input = match grant_length(grant) {
+            Some(length) => lasting(input, length),
+            None => input,
+        };
+        let decision = Decision::make(
+            daypass_domain::DecisionId::new(now, self.id_bytes()),
+            policy,
+            input,
+        );
+        if same_role && decision.verdict.is_permitted() {
+            return Ok(Still::Permitted);
+        }
+        Ok(Still::NotPermitted(Some(Box::new(decision))))
+    }
+
+    /// The grants that are scheduled or active.
+    pub(crate) async fn live_grants(&self) -> Result<Vec<Read<Grant>>> {
+        let mut live = self.store_ref().find::<Grant>(key::STATE, "active").await?;
+        live.extend(self.store_ref().find::<Grant>(key::STATE, "scheduled").await?);
+        live.retain(|g| !self.taken.is_ended(g.value.id));
+        Ok(live)
+    }
+}
+
+/// How long a grant lasts in all, from its start to its deadline: what an extension made of it counts too.
+pub(crate) fn grant_length(grant: &Grant) -> Option<daypass_domain::Span> {
+    match grant.state {
+        GrantState::Active { since, deadline, .. } => Some(deadline.since(since)),
+        GrantState::Scheduled { duration, .. } => Some(duration),
+        GrantState::Ending { .. } | GrantState::Ended { .. } => None,
+    }
+}

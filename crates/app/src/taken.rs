@@ -1,0 +1,123 @@
+//! What was taken away and may not be durable yet: effects that take away never wait for their entry (I1).
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::{Mutex, MutexGuard, PoisonError},
+};
+
+use daypass_domain::{GrantId, SessionId, Time, end::EndCause};
+use tokio::sync::{Notify, mpsc, watch};
+
+/// What was taken away: an overlay over the store that every gate asks, filled before anything is written.
+pub struct Taken {
+    inner: Mutex<Inner>,
+    /// Moves when something was taken: wakes the gateways' followers.
+    moved: watch::Sender<u64>,
+    /// Grants to cut at their target at once.
+    to_cut: mpsc::UnboundedSender<GrantId>,
+    cuts: Mutex<Option<mpsc::UnboundedReceiver<GrantId>>>,
+    /// Wakes whoever finishes endings.
+    pub finish: Notify,
+}
+
+#[derive(Default)]
+struct Inner {
+    ended: BTreeMap<GrantId, EndCause>,
+    killed: BTreeSet<SessionId>,
+    at_target: BTreeMap<GrantId, CutAtTarget>,
+}
+
+/// When the last backend of a grant was seen to be gone.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+pub struct CutAtTarget {
+    /// When, in authority time.
+    pub at: Time,
+    /// How many backends were ended.
+    pub backends: u32,
+}
+
+/// How many finished cuts are remembered for receipts.
+const CUTS_KEPT: usize = 4_096;
+
+impl Default for Taken {
+    fn default() -> Self {
+        let (to_cut, cuts) = mpsc::unbounded_channel();
+        Self {
+            inner: Mutex::default(),
+            moved: watch::channel(0).0,
+            to_cut,
+            cuts: Mutex::new(Some(cuts)),
+            finish: Notify::new(),
+        }
+    }
+}
+
+impl Taken {
+    fn inner(&self) -> MutexGuard<'_, Inner> {
+        // Maps of plain data: whole whatever a panicking thread was doing.
+        self.inner.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// From now on the grant opens nothing, and every gateway that follows cuts its sessions.
+    pub fn end(&self, grant: GrantId, cause: EndCause) {
+        let already = self.inner().ended.insert(grant, cause).is_some();
+        if already {
+            return;
+        }
+        self.moved.send_modify(|n| *n += 1);
+        // The receiver lives in the worker; without one (a tool that only administers) the worker of the next start cuts.
+        let _ = self.to_cut.send(grant);
+    }
+
+    /// From now on the session passes nothing.
+    pub fn kill(&self, session: SessionId) {
+        self.inner().killed.insert(session);
+        self.moved.send_modify(|n| *n += 1);
+    }
+
+    /// Whether a grant was taken, whatever the store says yet.
+    pub fn is_ended(&self, grant: GrantId) -> bool {
+        self.inner().ended.contains_key(&grant)
+    }
+
+    /// What isn't known to be durable yet.
+    pub fn pending(&self) -> (Vec<(GrantId, EndCause)>, Vec<SessionId>) {
+        let inner = self.inner();
+        (inner.ended.iter().map(|(g, c)| (*g, c.clone())).collect(), inner.killed.iter().copied().collect())
+    }
+
+    /// The store tells of these from now on.
+    pub fn durable(&self, grants: &[GrantId], sessions: &[SessionId]) {
+        let mut inner = self.inner();
+        for grant in grants {
+            inner.ended.remove(grant);
+        }
+        for session in sessions {
+            inner.killed.remove(session);
+        }
+    }
+
+    /// The target has no backend of the grant any more.
+    pub fn cut_at_target(&self, grant: GrantId, cut: CutAtTarget) {
+        let mut inner = self.inner();
+        if inner.at_target.len() >= CUTS_KEPT {
+            inner.at_target.pop_first();
+        }
+        inner.at_target.entry(grant).or_insert(cut);
+    }
+
+    /// When the target had no backend of the grant any more, if this process saw it.
+    pub fn when_cut(&self, grant: GrantId) -> Option<CutAtTarget> {
+        self.inner().at_target.get(&grant).copied()
+    }
+
+    /// Tells of each thing taken.
+    pub fn watch(&self) -> watch::Receiver<u64> {
+        self.moved.subscribe()
+    }
+
+    /// The queue of grants to cut: for the one worker.
+    pub fn cuts(&self) -> Option<mpsc::UnboundedReceiver<GrantId>> {
+        self.cuts.lock().unwrap_or_else(PoisonError::into_inner).take()
+    }
+}
