@@ -3,6 +3,7 @@
 //! A connection begins with two handshakes, which are machines that their modules' pages show how to drive:
 //!
 //! - [`front`]: the client's door, up to ReadyForQuery; [`startup`] says what the client asked for, [`cancel`] what its cancel key is.
+//! - [`back`]: the target's handshake.
 //!
 //! Underneath:
 //!
@@ -10,6 +11,7 @@
 //! - [`message`]: the few messages that we write ourselves; [`error`]: errors and notices.
 //! - [`read`]: what a body holds.
 
+pub mod back;
 pub mod cancel;
 pub mod error;
 pub mod frame;
