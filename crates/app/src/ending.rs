@@ -341,7 +341,7 @@ impl App {
             | GrantState::Ended { .. } => return Ok(()),
         };
         let now = self.now();
-        let next = read.value.clone().apply(GrantEvent::Confirm(found.clone()), now)?;
+        let next = read.value.clone().apply(GrantEvent::Confirm, now)?;
         let cut = self.taken.when_cut(grant);
         let confirmation = Confirmed {
             confirmation: &found,

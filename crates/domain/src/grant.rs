@@ -4,7 +4,7 @@
 //! | --- | --- | --- | --- | --- | --- | --- | --- |
 //! | scheduled | active | | | ended (nothing made) | | | |
 //! | active | | active, later deadline | active | ending, or ended | | | |
-//! | ending | | | | | ending | ending, tried again | ended |
+//! | ending | | | | | ending | ending, tried again | ended, once listed |
 //! | ended | | | | | | | |
 //!
 //! The deadline is absolute, and its clock starts when the grant activates (I2).
@@ -138,8 +138,8 @@ pub enum GrantEvent {
     Listed(EndConfirmation),
     /// The target couldn't be reached, or refused.
     TargetUnknown,
-    /// The login was seen to be gone.
-    Confirm(EndConfirmation),
+    /// The login was seen to be gone, after its list was durable.
+    Confirm,
 }
 
 impl GrantEvent {
@@ -151,7 +151,7 @@ impl GrantEvent {
             Self::End(_) => "end",
             Self::Listed(_) => "have its residue listed",
             Self::TargetUnknown => "be of unknown end",
-            Self::Confirm(_) => "be confirmed ended",
+            Self::Confirm => "be confirmed ended",
         }
     }
 }
@@ -233,16 +233,18 @@ impl Grant {
                 };
                 GrantState::Ending { since, at, cause, login, progress }
             }
-            (GrantState::Ending { at, cause, .. }, GrantEvent::Confirm(confirmation)) => {
-                GrantState::Ended { at, cause, confirmed: now, confirmation }
-            }
+            (GrantState::Ending { at, cause, progress, .. }, GrantEvent::Confirm) => match progress {
+                EndProgress::Listed { found } => GrantState::Ended { at, cause, confirmed: now, confirmation: found },
+                // I5: the residue list is durable before the drop.
+                EndProgress::Cutting | EndProgress::Unknown { .. } => return refuse("its residue isn't listed yet"),
+            },
             (GrantState::Scheduled { .. }, GrantEvent::Extend { .. } | GrantEvent::LoginBegun(_)) => {
                 return refuse("it has not started");
             }
             (GrantState::Active { .. }, GrantEvent::Activate) => return refuse("it is active already"),
             (
                 GrantState::Scheduled { .. } | GrantState::Active { .. },
-                GrantEvent::Listed(_) | GrantEvent::TargetUnknown | GrantEvent::Confirm(_),
+                GrantEvent::Listed(_) | GrantEvent::TargetUnknown | GrantEvent::Confirm,
             ) => return refuse("it has not ended"),
             (
                 GrantState::Ending { .. },
@@ -256,7 +258,7 @@ impl Grant {
                 | GrantEvent::End(_)
                 | GrantEvent::Listed(_)
                 | GrantEvent::TargetUnknown
-                | GrantEvent::Confirm(_),
+                | GrantEvent::Confirm,
             ) => return refuse("it has ended and was confirmed ended"),
         };
         Ok(Self { state: next, ..self })

@@ -186,7 +186,7 @@ mod tests {
     #[test]
     fn spans_read_and_show() {
         assert_eq!("1h30m".parse(), Ok(Span::from_mins(90)));
-        assert_eq!("90 min".parse(), Err(BadSpan("90 min".into())));
+        assert_eq!("90 min".parse::<Span>(), Err(BadSpan("90 min".into())));
         assert_eq!("45s".parse(), Ok(Span::from_secs(45)));
         for bad in ["", "h", "5", "-1h", "1w", "99999999999999999999s", "11y", "4000d"] {
             assert!(bad.parse::<Span>().is_err(), "{bad}");

@@ -1,0 +1,283 @@
+//! One table per machine: every state against every event, as a snapshot.
+
+use daypass_domain::{
+    ApprovalId, ChangeId, Digest, GrantId, InstallationId, Name, PayloadId, PrincipalId, RequestId, ResourceId,
+    SessionId, Span, Time,
+    approval::{Approval, Narrowing},
+    change::{Change, ChangeEvent, ChangeState},
+    end::{EndCause, EndConfirmation, EndProgress},
+    grant::{Grant, GrantEvent, GrantState, Login, MadeLogin, Refusal},
+    principal::{Kind, Person, Principal, Standing},
+    request::{Asked, Purpose, Reason, Request, RequestEvent, RequestState, Start},
+    resource::{Ownership, PostgresTarget, Target, TargetTls},
+    session::{Passed, Session, SessionEnd, SessionState},
+};
+
+fn t(secs: i64) -> Time {
+    Time::from_micros(secs * 1_000_000)
+}
+
+fn principal(n: u8) -> PrincipalId {
+    PrincipalId::new(t(0), [n; 10])
+}
+
+fn person(n: u8) -> Person {
+    Principal { id: principal(n), name: name("x"), kind: Kind::User, standing: Standing::Active }.person()
+}
+
+fn name(text: &str) -> Name {
+    text.parse().unwrap()
+}
+
+fn made() -> Box<MadeLogin> {
+    let target = Target::Postgres(PostgresTarget {
+        address: "db:5432".parse().unwrap(),
+        database: "orders".into(),
+        credential: name("orders"),
+        administrator: "gatekeeper".parse().unwrap(),
+        tls: TargetTls::Verify { authorities: None },
+        replicas: Vec::new(),
+    });
+    Box::new(MadeLogin { name: "daypass_a_b_alice".into(), target, owns: Ownership::Quarantine })
+}
+
+fn grant(state: GrantState) -> Grant {
+    Grant {
+        id: GrantId::new(t(0), [1; 10]),
+        request: RequestId::new(t(0), [2; 10]),
+        holder: principal(1),
+        person: person(1),
+        resource: ResourceId::new(t(0), [3; 10]),
+        role: name("readonly"),
+        role_digest: Digest::of(b"role"),
+        state,
+    }
+}
+
+fn asked() -> Asked {
+    Asked {
+        requester: principal(1),
+        requester_person: person(1),
+        beneficiary: principal(2),
+        beneficiary_person: person(2),
+        resource: ResourceId::new(t(0), [3; 10]),
+        role: name("readonly"),
+        duration: Span::from_mins(30),
+        start: Start::AtOnce,
+        purpose: Purpose::Operations,
+        ticket: None,
+        reason: Reason::Missing,
+        second_factor_age_s: None,
+    }
+}
+
+fn request(state: RequestState) -> Request {
+    let id = RequestId::new(t(0), [2; 10]);
+    Request { id, asked: asked(), role_digest: Digest::of(b"role"), made: t(0), state, approvals: Vec::new() }
+}
+
+fn approval(by: u8) -> Approval {
+    Approval {
+        id: ApprovalId::new(t(0), [by; 10]),
+        approver: principal(by),
+        at: t(1),
+        request_digest: asked().digest(),
+        role_digest: Digest::of(b"role"),
+        narrowing: Narrowing::default(),
+    }
+}
+
+fn cell(line: &mut String, outcome: Result<String, Refusal>) {
+    match outcome {
+        Ok(state) => line.push_str(&format!("-> {state}")),
+        Err(refusal) => line.push_str(&format!("no: {}", refusal.why)),
+    }
+}
+
+#[test]
+fn grants() {
+    let (since, deadline) = (t(0), t(1800));
+    let cause = EndCause::Released { by: principal(1) };
+    let ending = |progress| GrantState::Ending { since, at: t(60), cause: cause.clone(), login: made(), progress };
+    let payload = PayloadId::new(t(0), [9; 10]);
+    let states = [
+        ("scheduled, not due", GrantState::Scheduled { start: t(500), duration: Span::from_mins(30) }),
+        ("scheduled, due", GrantState::Scheduled { start: t(50), duration: Span::from_mins(30) }),
+        ("active, no login", GrantState::Active { since, deadline, login: Login::NotMade }),
+        ("active, login", GrantState::Active { since, deadline, login: Login::Begun(made()) }),
+        ("active, over", GrantState::Active { since, deadline: t(99), login: Login::Begun(made()) }),
+        ("ending, cutting", ending(EndProgress::Cutting)),
+        ("ending, unknown", ending(EndProgress::Unknown { tried: t(70), times: 3 })),
+        ("ending, listed", ending(EndProgress::Listed { found: EndConfirmation::Clean })),
+        (
+            "ended",
+            GrantState::Ended {
+                at: t(60),
+                cause: cause.clone(),
+                confirmed: t(61),
+                confirmation: EndConfirmation::Residue { items: 2, list: payload },
+            },
+        ),
+    ];
+    let events = [
+        ("activate", GrantEvent::Activate),
+        ("extend", GrantEvent::Extend { deadline: t(3600) }),
+        ("extend to the same", GrantEvent::Extend { deadline }),
+        ("login begun", GrantEvent::LoginBegun(made())),
+        ("end: deadline", GrantEvent::End(EndCause::Deadline)),
+        ("end: released", GrantEvent::End(cause.clone())),
+        ("listed", GrantEvent::Listed(EndConfirmation::Clean)),
+        ("unknown", GrantEvent::TargetUnknown),
+        ("confirm", GrantEvent::Confirm),
+    ];
+    let mut table = String::new();
+    for (from, state) in &states {
+        for (what, event) in &events {
+            let mut line = format!("{from:20} | {what:18} | ");
+            let next = grant(state.clone()).apply(event.clone(), t(100));
+            cell(&mut line, next.map(|g| show_grant(&g.state)));
+            table.push_str(&line);
+            table.push('\n');
+        }
+    }
+    insta::assert_snapshot!(table);
+}
+
+fn show_grant(state: &GrantState) -> String {
+    match state {
+        GrantState::Scheduled { start, .. } => format!("scheduled for {start}"),
+        GrantState::Active { deadline, login, .. } => {
+            let login = match login {
+                Login::NotMade => "no login",
+                Login::Begun(_) => "login",
+            };
+            format!("active until {deadline}, {login}")
+        }
+        GrantState::Ending { cause, progress, .. } => format!("ending ({}), {progress:?}", cause.word()),
+        GrantState::Ended { cause, confirmation, .. } => format!("ended ({}), {confirmation:?}", cause.word()),
+    }
+}
+
+#[test]
+fn requests() {
+    let payload = PayloadId::new(t(0), [9; 10]);
+    let states = [
+        ("pending", RequestState::Pending { expires: t(1000) }),
+        ("pending, over", RequestState::Pending { expires: t(99) }),
+        ("granted", RequestState::Granted { grant: GrantId::new(t(0), [1; 10]), at: t(50) }),
+        ("denied", RequestState::Denied { by: principal(3), at: t(50), note: payload }),
+        ("forbidden", RequestState::Forbidden { at: t(50), policies: vec!["p".into()] }),
+        ("withdrawn", RequestState::Withdrawn { at: t(50) }),
+        ("expired", RequestState::Expired { at: t(50) }),
+    ];
+    let longer = Narrowing { duration: Some(Span::from_mins(31)), role: None };
+    let events = [
+        ("approve: another", RequestEvent::Approve { approval: approval(3), person: person(3) }),
+        ("approve: requester", RequestEvent::Approve { approval: approval(1), person: person(1) }),
+        ("approve: beneficiary", RequestEvent::Approve { approval: approval(2), person: person(2) }),
+        (
+            "approve: other text",
+            RequestEvent::Approve {
+                approval: Approval { request_digest: Digest::of(b"x"), ..approval(3) },
+                person: person(3),
+            },
+        ),
+        (
+            "approve: other role",
+            RequestEvent::Approve {
+                approval: Approval { role_digest: Digest::of(b"x"), ..approval(3) },
+                person: person(3),
+            },
+        ),
+        (
+            "approve: longer",
+            RequestEvent::Approve { approval: Approval { narrowing: longer, ..approval(3) }, person: person(3) },
+        ),
+        ("withdraw approval", RequestEvent::WithdrawApproval { approver: principal(3) }),
+        ("deny: another", RequestEvent::Deny { by: principal(3), person: person(3), note: payload }),
+        ("deny: requester", RequestEvent::Deny { by: principal(1), person: person(1), note: payload }),
+        ("withdraw", RequestEvent::Withdraw),
+        ("expire", RequestEvent::Expire),
+        ("grant", RequestEvent::Grant(GrantId::new(t(0), [1; 10]))),
+        ("forbid", RequestEvent::Forbid(vec!["p".into()])),
+    ];
+    let mut table = String::new();
+    for (from, state) in &states {
+        for (what, event) in &events {
+            let mut line = format!("{from:14} | {what:21} | ");
+            let next = request(state.clone()).apply(event.clone(), t(100));
+            cell(&mut line, next.map(|r| format!("{}, {} approvals", r.state.word(), r.approvals.len())));
+            table.push_str(&line);
+            table.push('\n');
+        }
+    }
+    insta::assert_snapshot!(table);
+}
+
+#[test]
+fn changes() {
+    let digest = Digest::of(b"content");
+    let states = [
+        ("pending", ChangeState::Pending { expires: t(1000) }),
+        ("pending, over", ChangeState::Pending { expires: t(99) }),
+        ("committed", ChangeState::Committed { approver: principal(2), at: t(50) }),
+        ("rejected", ChangeState::Rejected { by: principal(2), at: t(50) }),
+        ("expired", ChangeState::Expired { at: t(50) }),
+    ];
+    let events = [
+        ("approve: another", ChangeEvent::Approve { by: principal(2), person: person(2), digest }),
+        ("approve: proposer", ChangeEvent::Approve { by: principal(1), person: person(1), digest }),
+        ("approve: workload of proposer", ChangeEvent::Approve { by: principal(7), person: person(1), digest }),
+        (
+            "approve: something else",
+            ChangeEvent::Approve { by: principal(2), person: person(2), digest: Digest::of(b"other") },
+        ),
+        ("reject", ChangeEvent::Reject { by: principal(1) }),
+        ("expire", ChangeEvent::Expire),
+    ];
+    let mut table = String::new();
+    for (from, state) in &states {
+        for (what, event) in &events {
+            let change = Change {
+                id: ChangeId::new(t(0), [1; 10]),
+                proposer: principal(1),
+                proposer_person: person(1),
+                subject: "policy".into(),
+                digest,
+                content: PayloadId::new(t(0), [9; 10]),
+                made: t(0),
+                state: state.clone(),
+            };
+            let mut line = format!("{from:14} | {what:30} | ");
+            cell(&mut line, change.apply(event.clone(), t(100)).map(|c| c.state.word().to_owned()));
+            table.push_str(&line);
+            table.push('\n');
+        }
+    }
+    insta::assert_snapshot!(table);
+}
+
+#[test]
+fn sessions() {
+    let open = Session {
+        id: SessionId::new(t(0), [1; 10]),
+        grant: GrantId::new(t(0), [1; 10]),
+        principal: principal(1),
+        recording: PayloadId::new(t(0), [9; 10]),
+        state: SessionState::Open { since: t(0) },
+    };
+    let closed = open.close(t(5), SessionEnd::GrantEnded, Passed::default()).unwrap();
+    assert!(!closed.is_open());
+    let again = closed.close(t(6), SessionEnd::ClientLeft, Passed::default()).unwrap_err();
+    assert_eq!(again.to_string(), "a session that is closed can't close: it has ended already");
+}
+
+#[test]
+fn a_login_says_who_it_is_and_fits_postgresql() {
+    let grant = grant(GrantState::Active { since: t(0), deadline: t(1), login: Login::NotMade });
+    let installation = InstallationId::new(t(0), [0xab; 10]);
+    let long = name(&"x".repeat(63));
+    let login = grant.login_name(installation, &long);
+    assert!(login.len() <= 63, "{login}");
+    assert!(login.starts_with("daypass_abababababab_010101010101_xxx"), "{login}");
+}
