@@ -129,14 +129,15 @@ pub fn ensure(uses: &[For]) -> Result<(), Failure> {
     if missing.is_empty() {
         return Ok(());
     }
-    eprint!("{}", described(&missing));
     let (packages, components) = sources(&missing);
     if !components.is_empty() && on_path("rustup") {
+        eprint!("{}", described(&missing));
         shell::run(Process::new("rustup").args(["component", "add"]).args(&components))?;
     }
     if !packages.is_empty()
         && let Some(root) = Root::here()
     {
+        eprint!("{}", described(&missing));
         install(root, &packages)?;
     }
     let left = self::missing(uses);
