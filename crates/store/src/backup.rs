@@ -1,0 +1,110 @@
+//! Copies of everything in one file, and how one becomes a data folder again.
+
+use std::{
+    fs::{File, OpenOptions},
+    io::ErrorKind,
+    os::unix::fs::OpenOptionsExt as _,
+    path::{Path, PathBuf},
+};
+
+use daypass_ledger::SignedCheckpoint;
+use daypass_ports::store::StoreError;
+use sqlx::{Connection, SqliteConnection};
+
+use crate::{
+    error::{OpenError, unreadable},
+    head::sync_folder_of,
+    lock::make_folder,
+    schema::{self, Age},
+};
+
+/// Copies a database in use into a new file: one consistent snapshot, while commits go on. The log's signed head is in it,
+/// and keys that were destroyed are not. Sealed payloads stay sealed: the master key isn't in it.
+pub(crate) async fn backup(file: &Path, to: &Path) -> Result<(), StoreError> {
+    let failed = |e: &dyn std::fmt::Display| {
+        unreadable(format_args!("the backup can't be written to {}: {e}", to.display()))
+    };
+    // Made here, so that it is new, and readable by this user alone from the first byte; SQLite fills an empty file.
+    OpenOptions::new().write(true).create_new(true).mode(0o600).open(to).map_err(|e| failed(&e))?;
+    let copied = copy(file, to).await;
+    if copied.is_err() {
+        // Half a copy is none. Ours: it was made above.
+        std::fs::remove_file(to).ok();
+    }
+    copied.map_err(|e| failed(&e))
+}
+
+async fn copy(file: &Path, to: &Path) -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
+    let name = to.to_str().ok_or("its name is not UTF-8")?;
+    let mut db = SqliteConnection::connect_with(&schema::reader(file)).await?;
+    sqlx::query("VACUUM INTO $1").bind(name).execute(&mut db).await?;
+    schema::close(db).await;
+    let copy = to.to_owned();
+    let synced = move || File::open(&copy)?.sync_all().and_then(|()| sync_folder_of(&copy));
+    Ok(tokio::task::spawn_blocking(synced).await??)
+}
+
+/// What was restored.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Restored {
+    /// The database in the new data folder.
+    pub file: PathBuf,
+    /// How many entries its log has.
+    pub entries: u64,
+}
+
+/// Makes a data folder from a backup: into an empty folder, after the backup was read through and found whole.
+///
+/// The folder's log is now older than its head file says. Open it with [`crate::Rollback::Accept`], and end what was live
+/// in the first commit; without that it stays refused.
+///
+/// # Errors
+/// [`OpenError`]: the backup is damaged, of something else or of a newer Daypass, or the folder isn't empty.
+pub async fn restore(backup: &Path, folder: &Path) -> Result<Restored, OpenError> {
+    // SQLite would say less clearly that it isn't there.
+    File::open(backup).map_err(|e| OpenError::of_io(backup, &e))?;
+    let entries = inspect(backup).await?;
+    make_folder(folder)?;
+    let mut there = std::fs::read_dir(folder).map_err(|e| OpenError::of_io(folder, &e))?;
+    if there.next().is_some() {
+        return Err(OpenError::NotEmpty { folder: folder.to_owned() });
+    }
+    let (from, file) = (backup.to_owned(), folder.join(schema::FILE));
+    let (to, failed_at) = (file.clone(), file.clone());
+    let copied = tokio::task::spawn_blocking(move || copy_durably(&from, &to)).await;
+    match copied {
+        Ok(Ok(())) => Ok(Restored { file, entries }),
+        Ok(Err(e)) => Err(OpenError::of_io(&failed_at, &e)),
+        Err(e) => Err(OpenError::Folder { path: failed_at, why: e.to_string() }),
+    }
+}
+
+/// Reads a backup through, and gives the size of its log.
+async fn inspect(backup: &Path) -> Result<u64, OpenError> {
+    let failed = |e: sqlx::Error| OpenError::of_sqlite(backup, &e);
+    let mut db = SqliteConnection::connect_with(&schema::still(backup)).await.map_err(failed)?;
+    schema::check(&mut db, backup).await?;
+    if schema::age(&mut db, backup).await? == Age::New {
+        return Err(OpenError::NotOurs { file: backup.to_owned() });
+    }
+    let note: String = sqlx::query_scalar("SELECT note FROM head").fetch_one(&mut db).await.map_err(failed)?;
+    schema::close(db).await;
+    // Only for telling: whether it is believed is decided at the opening, with the key.
+    let head = SignedCheckpoint::parse(note.as_bytes())
+        .map_err(|e| OpenError::LogDamaged { file: backup.to_owned(), why: e.to_string() })?;
+    Ok(head.unverified().size)
+}
+
+/// Copies under another name first, so that half a copy never looks like a database.
+fn copy_durably(from: &Path, to: &Path) -> std::io::Result<()> {
+    let temporary = to.with_extension("restoring");
+    let mut source = File::open(from)?;
+    let mut copy = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&temporary)?;
+    std::io::copy(&mut source, &mut copy)?;
+    copy.sync_all()?;
+    if to.exists() {
+        return Err(ErrorKind::AlreadyExists.into());
+    }
+    std::fs::rename(&temporary, to)?;
+    sync_folder_of(to)
+}
