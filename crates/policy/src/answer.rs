@@ -76,6 +76,7 @@ pub fn explain(policies: &PolicySet, input: &Input, directory: &Directory) -> Ex
                 }
             }
         }
+        Answer::Refused { verdict: Verdict::Failed { .. } | Verdict::Inactive } => {}
         Answer::Refused { .. } => lines.push("Nothing that could be added would change that.".into()),
     }
     let met = policies.quorums_met(input);
@@ -160,6 +161,7 @@ impl fmt::Display for Answer {
                 write!(f, "granted by {}", list.join("; "))
             }
             Self::Needs { missing } => write!(f, "needs {missing}"),
+            Self::Refused { verdict: verdict @ (Verdict::Failed { .. } | Verdict::Inactive) } => write!(f, "{verdict}"),
             Self::Refused { verdict } => write!(f, "{verdict}, and nothing that could be added would change that"),
         }
     }

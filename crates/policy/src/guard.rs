@@ -10,13 +10,13 @@ use std::collections::{BTreeMap, BTreeSet};
 use cedar_policy::Effect;
 use daypass_domain::{
     Name, PrincipalId, ResourceId, Span, Time,
-    principal::{Kind, Person, Principal, Standing},
+    principal::{Kind, Principal, Standing},
     request::{Purpose, TicketRef},
     resource::Labels,
 };
 
 use crate::{
-    Act, AskedFacts, Holder, Input, Party, PartyKind, PolicySet, Thing, Use,
+    Act, AskedFacts, Holder, Input, Party, PartyKind, PolicySet, Thing, Use, Verdict,
     evaluate::Case,
     input::ThingKind,
     literals::Literals,
@@ -71,10 +71,9 @@ pub fn refuse_unlabelled_without_approval(policies: &PolicySet) -> Result<(), Gu
     for permit in policies.all_known().filter(uses).filter(|k| k.effect == Effect::Permit) {
         let mut literals = forbids.clone();
         literals.extend(&permit.literals);
-        let made_up = MadeUp::of(&literals);
-        if made_up.cases() > CASES_MAX {
+        let Ok(made_up) = MadeUp::of(&literals) else {
             return Err(GuardRefusal::TooMuch { policy: permit.policy.id.clone() });
-        }
+        };
         made_up.try_all(policies)?;
     }
     Ok(())
@@ -84,81 +83,146 @@ pub fn refuse_unlabelled_without_approval(policies: &PolicySet) -> Result<(), Gu
 struct MadeUp {
     parties: Vec<Party>,
     things: Vec<(Thing, Name)>,
-    purposes: BTreeSet<Purpose>,
-    tickets: Vec<Option<TicketRef>>,
     moments: Vec<Time>,
+    asked: Vec<AskedFacts>,
 }
 
 impl MadeUp {
-    fn of(literals: &Literals) -> Self {
-        let named = literals.ids(EntityKind::Purpose).collect::<BTreeSet<_>>();
-        let mut purposes: BTreeSet<Purpose> = Purpose::ALL.into_iter().filter(|p| named.contains(p.as_str())).collect();
-        purposes.extend(Purpose::ALL.into_iter().find(|p| !purposes.contains(p)));
-        let mut tickets: Vec<Option<TicketRef>> = vec![None];
-        let keys = literals.ticket_patterns.iter().map(|(_, sample)| sample.clone()).chain(["TICKET-1".to_owned()]);
-        tickets.extend(keys.filter_map(|k| TicketRef::try_from(k).ok()).map(Some));
-        Self { parties: parties(literals), things: things(literals), purposes, tickets, moments: moments(literals) }
-    }
-
-    /// Each is tried for oneself and for another.
-    fn cases(&self) -> usize {
-        [self.parties.len(), self.things.len(), self.purposes.len(), self.tickets.len(), self.moments.len(), 2]
-            .into_iter()
-            .fold(1, usize::saturating_mul)
+    fn of(literals: &Literals) -> Result<Self, TooMuch> {
+        let (parties, moments) = (parties(literals), moments(literals));
+        let made_up = Self { parties, things: things(literals), moments, asked: asked(literals)? };
+        let cases = [made_up.parties.len(), made_up.things.len(), made_up.moments.len(), made_up.asked.len()];
+        if cases.into_iter().fold(1, usize::saturating_mul) > CASES_MAX { Err(TooMuch) } else { Ok(made_up) }
     }
 
     fn try_all(&self, policies: &PolicySet) -> Result<(), GuardRefusal> {
-        let stranger = user(u8::MAX, name("somebody-else"), BTreeSet::new());
         for party in &self.parties {
             for (thing, role) in &self.things {
                 for at in &self.moments {
-                    for asked in self.asked(party.person, stranger.person) {
-                        let used = Use { resource: thing.clone(), role: role.clone(), asked, approvals: Vec::new() };
-                        let input = Input { at: *at, principal: party.clone(), act: Act::Use(Box::new(used)) };
-                        refuse(policies, &input)?;
-                    }
+                    self.try_asking(policies, party, thing, role, *at)?;
                 }
             }
         }
         Ok(())
     }
 
-    fn asked(&self, holder: Person, other: Person) -> impl Iterator<Item = AskedFacts> {
-        let base = move |requester, purpose, ticket| AskedFacts {
-            requester,
-            beneficiary: holder,
-            duration: Span::from_secs(60),
-            start_in: Span::ZERO,
-            purpose,
-            reason_given: true,
-            ticket,
-            second_factor_age_s: Some(0),
-        };
-        [holder, other].into_iter().flat_map(move |requester| {
-            self.purposes.iter().flat_map(move |purpose| {
-                self.tickets.iter().map(move |ticket| base(requester, *purpose, ticket.clone()))
-            })
-        })
+    fn try_asking(
+        &self,
+        policies: &PolicySet,
+        party: &Party,
+        thing: &Thing,
+        role: &Name,
+        at: Time,
+    ) -> Result<(), GuardRefusal> {
+        let Some(first) = self.asked.first() else { return Ok(()) };
+        let used = Use { resource: thing.clone(), role: role.clone(), asked: first.clone(), approvals: Vec::new() };
+        let mut input = Input { at, principal: party.clone(), act: Act::Use(Box::new(used)) };
+        // What Cedar won't take is a no when it is judged, too.
+        let Ok(case) = Case::of(&input) else { return Ok(()) };
+        for asked in &self.asked {
+            if let Act::Use(used) = &mut input.act {
+                used.asked = asked.clone();
+            }
+            let verdict = case.judge(policies, &input.act, &BTreeSet::new());
+            if verdict.is_permitted() {
+                return Err(permits(party, thing, role, &verdict));
+            }
+        }
+        Ok(())
     }
 }
 
-fn refuse(policies: &PolicySet, input: &Input) -> Result<(), GuardRefusal> {
-    let (Act::Use(used), Ok(case)) = (&input.act, Case::of(input)) else { return Ok(()) };
-    let verdict = case.judge(policies, &input.act, &BTreeSet::new());
-    if !verdict.is_permitted() {
-        return Ok(());
-    }
-    let groups = input.principal.groups.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ");
-    let kind = match input.principal.kind {
+/// There are more cases than are tried.
+struct TooMuch;
+
+fn permits(party: &Party, thing: &Thing, role: &Name, verdict: &Verdict) -> GuardRefusal {
+    let groups = party.groups.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ");
+    let kind = match party.kind {
         PartyKind::User => "a user",
         PartyKind::Workload { .. } => "a workload",
     };
     let within = if groups.is_empty() { "in no group".to_owned() } else { format!("in {groups}") };
-    Err(GuardRefusal::Permits {
-        who: format!("{kind} named {} {within}", input.principal.name),
-        what: format!("{}/{}", used.resource.name, used.role),
+    GuardRefusal::Permits {
+        who: format!("{kind} named {} {within}", party.name),
+        what: format!("{}/{role}", thing.name),
         policies: verdict.policies().map(|p| p.id.clone()).collect(),
-    })
+    }
+}
+
+/// What could be asked: for oneself and for another, with every purpose, ticket and number that policies could mean.
+fn asked(literals: &Literals) -> Result<Vec<AskedFacts>, TooMuch> {
+    let holder = user(1, name("somebody"), BTreeSet::new()).person;
+    let other = user(u8::MAX, name("somebody-else"), BTreeSet::new()).person;
+    let base = AskedFacts {
+        requester: holder,
+        beneficiary: holder,
+        duration: Span::from_secs(60),
+        start_in: Span::ZERO,
+        purpose: Purpose::Operations,
+        reason_given: true,
+        ticket: None,
+        second_factor_age_s: Some(0),
+    };
+    let mut all = vec![base];
+    if literals.reads("for_other") {
+        vary(&mut all, &[holder, other], |a, who| a.requester = *who)?;
+    }
+    if literals.reads("reason_given") {
+        vary(&mut all, &[true, false], |a, given| a.reason_given = *given)?;
+    }
+    vary(&mut all, &purposes(literals), |a, purpose| a.purpose = *purpose)?;
+    vary(&mut all, &tickets(literals), |a, ticket| a.ticket = ticket.clone())?;
+    let numbers = |attribute: &str, first: i64| {
+        let around = literals.numbers.iter().flat_map(|n| [n.saturating_sub(1), *n, n.saturating_add(1)]);
+        let read: BTreeSet<i64> = around.filter(|n| *n >= 0 && literals.reads(attribute)).collect();
+        read.into_iter().chain([first]).collect::<Vec<i64>>()
+    };
+    let span = |s: i64| Span::from_micros(s.saturating_mul(1_000_000));
+    vary(&mut all, &numbers("duration_s", 60), |a, s| a.duration = span(*s))?;
+    vary(&mut all, &numbers("start_in_s", 0), |a, s| a.start_in = span(*s))?;
+    vary(&mut all, &numbers("mfa_age_s", 0), |a, s| a.second_factor_age_s = Some(*s))?;
+    if literals.reads("mfa_age_s") {
+        let mut without = all.clone();
+        without.iter_mut().for_each(|a| a.second_factor_age_s = None);
+        all.extend(without);
+    }
+    Ok(all)
+}
+
+/// Each of `all` in each of these variations.
+fn vary<T>(all: &mut Vec<AskedFacts>, variations: &[T], set: impl Fn(&mut AskedFacts, &T)) -> Result<(), TooMuch> {
+    if all.len().saturating_mul(variations.len()) > CASES_MAX {
+        return Err(TooMuch);
+    }
+    let varied = |a: &AskedFacts| {
+        let each = |v| {
+            let mut a = a.clone();
+            set(&mut a, v);
+            a
+        };
+        variations.iter().map(each).collect::<Vec<_>>()
+    };
+    *all = all.iter().flat_map(varied).collect();
+    Ok(())
+}
+
+/// Those that are named, and one that isn't.
+fn purposes(literals: &Literals) -> Vec<Purpose> {
+    let named = literals.ids(EntityKind::Purpose).collect::<BTreeSet<_>>();
+    let is_named = |p: &Purpose| named.contains(p.as_str());
+    let other = Purpose::ALL.into_iter().find(|p| !is_named(p));
+    Purpose::ALL.into_iter().filter(is_named).chain(other).collect()
+}
+
+fn tickets(literals: &Literals) -> Vec<Option<TicketRef>> {
+    let mut keys = BTreeSet::new();
+    if literals.reads("ticket") || literals.reads("ticket_given") {
+        keys.insert("TICKET-1".to_owned());
+    }
+    if literals.reads("ticket") {
+        keys.extend(literals.strings.iter().cloned());
+    }
+    [None].into_iter().chain(keys.into_iter().filter_map(|k| TicketRef::try_from(k).ok()).map(Some)).collect()
 }
 
 /// Users and workloads: of no name that matters, and of each name; in no group, in each, and in all.
@@ -180,12 +244,12 @@ fn parties(literals: &Literals) -> Vec<Party> {
     for groups in &sets {
         for who in &users {
             let party = user(1, who.clone(), groups.clone());
+            parties.push(party.clone());
             for what in &workloads {
                 let owner = Holder { id: party.id, name: who.clone(), groups: groups.clone() };
                 let kind = PartyKind::Workload { owner };
                 parties.push(Party { id: id(2), name: what.clone(), kind, ..party.clone() });
             }
-            parties.push(party);
         }
     }
     parties

@@ -27,6 +27,9 @@ pub mod starter;
 pub mod verdict;
 mod words;
 
+#[cfg(test)]
+mod tests;
+
 pub use answer::{Answer, Explanation, Prospect, answer, explain, who};
 pub use decision::Decision;
 pub use directory::Directory;

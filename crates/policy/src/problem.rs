@@ -54,7 +54,7 @@ impl fmt::Display for PolicyProblem {
         if let Some(policy) = &self.policy {
             write!(f, "in policy {policy}: ")?;
         }
-        write!(f, "{}. {}", self.what, self.help)
+        write!(f, "{} {}", sentence(&self.what), sentence(&self.help))
     }
 }
 
@@ -80,14 +80,21 @@ fn of_diagnostic(
     let label = said.labels().and_then(|mut all| all.next());
     let place = label.as_ref().map_or(Place::START, |l| Place::of(text, l.offset()));
     let mut what = said.to_string();
-    // Every message of the validator begins by naming the policy, which is said already.
+    // Messages of the validator begin by naming the policy, which is said already.
     if let Some(policy) = policy {
-        let lead = format!("for policy `{policy}`, ");
-        what = what.strip_prefix(&lead).map(ToOwned::to_owned).unwrap_or(what);
+        let leads = [format!("for policy `{policy}`, "), format!("for policy `{policy}`: ")];
+        what = leads.iter().find_map(|lead| what.strip_prefix(lead.as_str())).unwrap_or(&what).to_owned();
     }
     if let Some(label) = label.as_ref().and_then(|l| l.label()) {
         what = format!("{what} ({label})");
     }
-    let help = said.help().map_or_else(|| otherwise.to_owned(), |h| format!("{h}. {otherwise}"));
+    let help =
+        said.help().map_or_else(|| otherwise.to_owned(), |h| format!("{} {otherwise}", sentence(&h.to_string())));
     PolicyProblem { file: file.to_owned(), place, policy: policy.map(ToOwned::to_owned), what, help }
+}
+
+/// With a full stop, unless it ends in one already, or in another mark.
+fn sentence(text: &str) -> String {
+    let ended = text.ends_with(['.', '?', '!']);
+    format!("{text}{}", if ended { "" } else { "." })
 }

@@ -49,9 +49,7 @@ pub enum Source {
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum BadQuorum {
     /// A part isn't a count and a group.
-    #[error(
-        "`{0}` isn't a count and a group: write a quorum like \"1 dba-leads, 1 security\", or \"2 anyone\" for any two people"
-    )]
+    #[error("`{0}` isn't a count and a group")]
     Part(String),
     /// What follows the count can't be a group.
     #[error(transparent)]

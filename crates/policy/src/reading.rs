@@ -1,7 +1,7 @@
 //! From files to policies: parsing, strict validation, ids, and what else is refused.
 
 use std::{
-    collections::{BTreeMap, btree_map::Entry},
+    collections::{BTreeMap, BTreeSet, btree_map::Entry},
     str::FromStr,
 };
 
@@ -20,8 +20,15 @@ const ANNOTATION_MAX: usize = 400;
 /// How deep brackets may nest in a policy. Deeper is never written by people, and exhausts stacks.
 const NESTING_MAX: usize = 64;
 
-/// The most operators of one kind in a policy, roughly: each `&&` makes the parsed policy one level deeper.
-const POLICY_BYTES_MAX: usize = 16 << 10;
+/// The longest policy, with the comments before it.
+const POLICY_BYTES_MAX: usize = 8 << 10;
+
+/// The most operators in a policy that a chain can be made of (`&&`, `||`, `+`, `-`, `*`, `if`): each makes the parsed
+/// policy a level deeper, and judging it as well. Lists in brackets count nothing.
+const OPERATORS_MAX: usize = 128;
+
+/// The most dots in a policy: a chain of them is deep too, though no attribute of the schema is.
+const DOTS_MAX: usize = 512;
 
 pub(crate) type Read = Vec<(Policy, String, Place)>;
 
@@ -75,7 +82,7 @@ fn too_much(files: &BTreeMap<String, String>) -> Vec<PolicyProblem> {
 }
 
 fn read_file(file: &str, text: &str) -> Result<Read, Vec<PolicyProblem>> {
-    if let Some(found) = too_deep(file, text) {
+    if let Some(found) = outsized(file, text) {
         return Err(vec![found]);
     }
     let parsed = Cedar::from_str(text).map_err(|errors| problem::of_parsing(file, text, &errors))?;
@@ -110,10 +117,6 @@ fn read_file(file: &str, text: &str) -> Result<Read, Vec<PolicyProblem>> {
 /// What is wrong with one policy, besides what Cedar itself finds.
 fn check(file: &str, text: &str, place: Place, start: usize, source: &str, policy: &Policy) -> Vec<PolicyProblem> {
     let mut problems = Vec::new();
-    if source.len() > POLICY_BYTES_MAX {
-        let what = format!("it has {} bytes, and a policy has at most {POLICY_BYTES_MAX}", source.len());
-        problems.push(problem(file, place, what, "Split it, or say with a group what it lists"));
-    }
     for (key, value) in policy.annotations() {
         let odd = value.len() > ANNOTATION_MAX || value.chars().any(char::is_control);
         if (key == "id" || key == "why") && odd {
@@ -131,7 +134,7 @@ fn check(file: &str, text: &str, place: Place, start: usize, source: &str, polic
         if let Err(bad) = name.parse::<Quorum>() {
             let within = source.find(&format!("Quorum::\"{name}\"")).unwrap_or(0);
             let what = format!("`{}` isn't a quorum: {bad}", name.escape_default());
-            let help = "Name people as \"count group\", with commas between, like Quorum::\"1 dba-leads, 1 security\"";
+            let help = "Write counts and groups, like Quorum::\"1 dba-leads, 1 security\", or Quorum::\"2 anyone\"";
             problems.push(problem(file, Place::of(text, start + within), what, help));
         }
     }
@@ -177,34 +180,79 @@ fn validate(files: &BTreeMap<String, String>, policies: &Read) -> Vec<PolicyProb
         }
         found
     };
-    let errors = result.validation_errors().map(|e| told(e.policy_id(), e));
+    let mut problems: Vec<PolicyProblem> = result.validation_errors().map(|e| told(e.policy_id(), e)).collect();
+    let wrong: BTreeSet<Option<String>> = problems.iter().map(|p| p.policy.clone()).collect();
+    // That a policy with an error in it can never apply is no news.
     let warnings = result.validation_warnings().map(|w| told(w.policy_id(), w));
-    errors.chain(warnings).collect()
+    problems.extend(warnings.filter(|w| !wrong.contains(&w.policy)));
+    problems
 }
 
-/// Refuses what would exhaust the parser's stack, before it is parsed: strings and comments are skipped.
-fn too_deep(file: &str, text: &str) -> Option<PolicyProblem> {
-    let (mut depth, mut rest) = (0_usize, text.char_indices().peekable());
+/// Refuses what would exhaust the stack of the parser or the evaluator, before it is parsed. Strings and comments don't
+/// count, except in length.
+fn outsized(file: &str, text: &str) -> Option<PolicyProblem> {
+    let mut size = Size::default();
+    let (mut start, mut before, mut rest) = (0, ' ', text.char_indices().peekable());
     while let Some((at, c)) = rest.next() {
+        let next = rest.peek().map_or(' ', |(_, c)| *c);
         match c {
-            '"' => {
-                while let Some((_, c)) = rest.next() {
-                    match c {
-                        '\\' => drop(rest.next()),
-                        '"' => break,
-                        _ => {}
-                    }
-                }
-            }
-            '/' if rest.peek().is_some_and(|(_, c)| *c == '/') => while rest.next().is_some_and(|(_, c)| c != '\n') {},
-            '(' | '[' | '{' => depth += 1,
-            ')' | ']' | '}' => depth = depth.saturating_sub(1),
-            _ => {}
+            '"' => skip_string(&mut rest),
+            '/' if next == '/' => while rest.next().is_some_and(|(_, c)| c != '\n') {},
+            ';' => (start, size) = (at + 1, Size::default()),
+            c => size.count(before, c, &text[at..]),
         }
-        if depth > NESTING_MAX {
-            let what = format!("brackets nest deeper than {NESTING_MAX}");
-            return Some(problem(file, Place::of(text, at), what, "Write it flatter, or as several policies"));
+        before = c;
+        if let Some((what, help)) = size.excess(at.saturating_sub(start)) {
+            let first = text[start..].find(|c: char| !c.is_whitespace()).map_or(start, |skip| start + skip);
+            return Some(problem(file, Place::of(text, first), what, help));
         }
     }
     None
+}
+
+/// How large a policy is so far.
+#[derive(Default)]
+struct Size {
+    depth: usize,
+    operators: usize,
+    dots: usize,
+}
+
+impl Size {
+    fn count(&mut self, before: char, c: char, from_here: &str) {
+        let word = |c: char| c.is_alphanumeric() || c == '_';
+        match c {
+            '(' | '[' | '{' => self.depth += 1,
+            ')' | ']' | '}' => self.depth = self.depth.saturating_sub(1),
+            '+' | '-' | '*' => self.operators += 1,
+            '&' | '|' if before == c => self.operators += 1,
+            'i' if !word(before) && from_here.starts_with("if") && !from_here[2..].starts_with(word) => {
+                self.operators += 1;
+            }
+            '.' => self.dots += 1,
+            _ => {}
+        }
+    }
+
+    /// What is too much, and what to do.
+    fn excess(&self, bytes: usize) -> Option<(String, &'static str)> {
+        let over = |n, most, what| (n > most).then(|| format!("the policy that begins here has over {most} {what}"));
+        let flat = "Write it flatter, or as several policies";
+        let list = "Split it, compare with a list (`[\"a\", \"b\"].contains(...)`), or say with a group what it lists";
+        let deep = over(self.depth, NESTING_MAX, "brackets within each other").map(|what| (what, flat));
+        deep.or_else(|| over(self.operators, OPERATORS_MAX, "operators").map(|what| (what, list)))
+            .or_else(|| over(self.dots, DOTS_MAX, "dots").map(|what| (what, list)))
+            .or_else(|| over(bytes, POLICY_BYTES_MAX, "bytes").map(|what| (what, list)))
+    }
+}
+
+/// Skips to behind the closing quote.
+fn skip_string(rest: &mut impl Iterator<Item = (usize, char)>) {
+    while let Some((_, c)) = rest.next() {
+        match c {
+            '\\' => drop(rest.next()),
+            '"' => return,
+            _ => {}
+        }
+    }
 }

@@ -20,6 +20,9 @@ pub const FILES_MAX: usize = 256;
 /// The most bytes in all files of a policy set together.
 pub const BYTES_MAX: usize = 1 << 20;
 
+/// The stack that policies are parsed on: virtual memory, of which only what is touched is taken.
+const PARSE_STACK_BYTES: usize = 64 << 20;
+
 /// Policies that were parsed and strictly validated. An empty set permits nothing.
 #[derive(Debug, Clone)]
 pub struct PolicySet {
@@ -58,6 +61,24 @@ impl PolicySet {
     /// All problems found, in the order of files and places. Files are parsed first, and only if all parse is the rest
     /// checked.
     pub fn parse(files: &BTreeMap<String, String>) -> Result<Self, Vec<PolicyProblem>> {
+        // Cedar's validator takes over 10 KiB of stack for each operator of a chain, more than small threads have for
+        // what is allowed here; so it gets a stack of its own.
+        let own = std::thread::Builder::new().name("policy-parse".into()).stack_size(PARSE_STACK_BYTES);
+        let parsed = std::thread::scope(|scope| {
+            own.spawn_scoped(scope, || Self::parse_here(files)).map(std::thread::ScopedJoinHandle::join)
+        });
+        let failed = |what: &str| {
+            let (file, help) = ("(all files)".to_owned(), "Try again; if that doesn't help, report it".to_owned());
+            Err(vec![PolicyProblem { file, place: Place::START, policy: None, what: what.to_owned(), help }])
+        };
+        match parsed {
+            Ok(Ok(result)) => result,
+            Ok(Err(_panic)) => failed("the policies couldn't be read: the parser gave up on them"),
+            Err(e) => failed(&format!("the policies couldn't be read: no thread to read them on ({e})")),
+        }
+    }
+
+    fn parse_here(files: &BTreeMap<String, String>) -> Result<Self, Vec<PolicyProblem>> {
         let read = reading::read(files)?;
         let mut set = Self {
             files: files.clone(),

@@ -1,0 +1,81 @@
+//! From the domain to the facts of a judgement.
+
+use daypass_domain::{
+    Span,
+    approval::Narrowing,
+    request::{Asked, Start},
+    resource::Labels,
+};
+
+use super::{NOW, asked, directory, id, input, name, person, reasoned, request, resource};
+use crate::{Act, BadFacts, Input, PartyKind, Use, input::standing_approvals};
+
+fn used(input: Input) -> Use {
+    match input.act {
+        Act::Use(used) => *used,
+        act => panic!("{act:?}"),
+    }
+}
+
+#[test]
+fn what_approvers_narrowed_is_what_is_judged() {
+    let orders = resource("orders", Labels::default());
+    let wide = Asked { role: name("readwrite"), ..reasoned("alice", &orders) };
+    let mut request = request(wide, &orders, &["bob", "carol"]);
+    request.approvals[0].narrowing = Narrowing { duration: Some(Span::from_mins(10)), role: Some(name("readonly")) };
+    let facts = used(Input::for_request(&request, &orders, &directory(), NOW).unwrap());
+    assert_eq!((facts.role, facts.asked.duration), (name("readonly"), Span::from_mins(10)));
+    assert_eq!(facts.approvals.len(), 2, "a narrowing voids nobody's approval"); // I8
+    request.approvals[0].narrowing.role = Some(name("superuser"));
+    let refused = Input::for_request(&request, &orders, &directory(), NOW);
+    assert_eq!(refused, Err(BadFacts::NotNarrower { asked: name("readwrite"), picked: name("superuser") }));
+}
+
+#[test]
+fn i8_an_approval_stands_for_what_it_named_only() {
+    let orders = resource("orders", Labels::default());
+    let fine = request(reasoned("alice", &orders), &orders, &["bob", "gone", "nightly"]);
+    let names = |r: &daypass_domain::request::Request, on| {
+        standing_approvals(r, on, &directory()).into_iter().map(|y| y.name.to_string()).collect::<Vec<_>>()
+    };
+    assert_eq!(names(&fine, &orders), ["bob"], "not the disabled one, not the workload");
+    let mut longer = fine.clone();
+    longer.asked.duration = Span::from_mins(61);
+    assert!(names(&longer, &orders).is_empty(), "the request is another one");
+    let mut wider = orders.clone();
+    wider.roles.get_mut(&name("readonly")).unwrap().member_of.insert("app_owner".parse().unwrap());
+    assert!(names(&fine, &wider).is_empty(), "the role gives something else now");
+}
+
+#[test]
+fn facts_that_are_not_there_are_errors() {
+    let (orders, other) = (resource("orders", Labels::default()), resource("other", Labels::default()));
+    let of = |asked: Asked, on| Input::for_request(&request(asked, &orders, &[]), on, &directory(), NOW);
+    let there = asked("alice", &orders);
+    assert_eq!(of(there.clone(), &other), Err(BadFacts::OtherResource { asked: orders.id, given: other.id }));
+    let mut without = orders.clone();
+    without.roles.clear();
+    let unknown = BadFacts::UnknownRole { resource: name("orders"), role: name("readonly") };
+    assert_eq!(of(there.clone(), &without), Err(unknown));
+    let stranger = daypass_domain::PrincipalId::new(NOW, [77; 10]);
+    assert_eq!(of(Asked { beneficiary: stranger, ..there }, &orders), Err(BadFacts::UnknownPrincipal(stranger)));
+}
+
+#[test]
+fn a_workload_is_as_active_as_its_owner() {
+    let world = directory();
+    assert!(world.party(id("nightly")).unwrap().active);
+    assert!(!world.party(id("orphan")).unwrap().active);
+    assert!(!world.party(id("gone")).unwrap().active);
+    let PartyKind::Workload { owner } = world.party(id("nightly")).unwrap().kind else { panic!() };
+    assert_eq!((owner.id, owner.groups), (id("alice"), [name("dba")].into()));
+}
+
+#[test]
+fn the_start_is_counted_from_the_asking() {
+    let orders = resource("orders", Labels::default());
+    let later = Asked { start: Start::At { time: NOW + Span::from_mins(30) }, ..asked("alice", &orders) };
+    let facts = used(input(later, &orders, &[]));
+    assert_eq!(facts.asked.start_in, Span::from_mins(30));
+    assert_eq!((facts.asked.requester, facts.asked.reason_given), (person("alice"), false));
+}
