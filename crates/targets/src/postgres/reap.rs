@@ -1,0 +1,152 @@
+//! The reaper: backends of our logins that no gateway session claims, logins that no live grant covers (I5).
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use daypass_domain::resource::HostPort;
+use daypass_ports::targets::{
+    Administration, Claim, ClaimSet, Claims, LoginName, ReapReport, ReapedBackend, TargetError, application_name,
+};
+use tokio_postgres::types::Type;
+
+use super::{
+    connect::{Pool, Session},
+    roles,
+};
+
+/// A backend of one of our logins.
+#[derive(Debug, Clone)]
+struct Backend {
+    login: LoginName,
+    pid: i32,
+    /// Process id and start, so that a number that was given anew isn't ended for its predecessor.
+    key: String,
+    name: String,
+    client: Option<String>,
+}
+
+pub(super) async fn reap(pool: &Pool, at: &Administration, claims: &dyn Claims) -> Result<ReapReport, TargetError> {
+    let mut report = ReapReport::default();
+    let session = pool.primary(at).await?;
+    let there = roles::of_installation(&session, at.installation).await?;
+    let backends = backends(&session, &there.keys().collect()).await?;
+    let mut elsewhere = Vec::new();
+    for replica in &at.target.replicas {
+        match on_replica(pool, at, replica, &there.keys().collect()).await {
+            Ok(found) => elsewhere.push(found),
+            Err(error) => report.unknown.push(error),
+        }
+    }
+    // Only now: whoever dialled before we looked had registered a claim before it dialled.
+    let claims = claims.claims().await?;
+    let doomed = unclaimed(backends, &claims);
+    report.ended.extend(end(&session, doomed).await?);
+    pool.give_back(session);
+    // Gateways dial the primary only: at a replica nothing of ours is claimed, and process ids say nothing.
+    for (session, found) in elsewhere {
+        match end(&session, found).await {
+            Ok(ended) => {
+                report.ended.extend(ended);
+                pool.give_back(session);
+            }
+            Err(error) => report.unknown.push(error),
+        }
+    }
+    report.uncovered = there.into_keys().filter(|login| !claims.contains_key(login)).collect();
+    Ok(report)
+}
+
+async fn on_replica(
+    pool: &Pool,
+    at: &Administration,
+    replica: &HostPort,
+    logins: &BTreeSet<&LoginName>,
+) -> Result<(Session, Vec<Backend>), TargetError> {
+    let session = pool.take(at, replica, &at.target.database).await?;
+    let found = backends(&session, logins).await?;
+    Ok((session, found))
+}
+
+/// Parallel workers go with their leader, and aren't claimed themselves.
+async fn backends(session: &Session, logins: &BTreeSet<&LoginName>) -> Result<Vec<Backend>, TargetError> {
+    let names: Vec<&str> = logins.iter().map(|login| login.as_str()).collect();
+    let sql = "SELECT usename::text, pid, concat(pid, ' ', backend_start), coalesce(application_name, ''), \
+         host(client_addr) FROM pg_stat_activity WHERE usename = ANY ($1) \
+         AND coalesce(backend_type, '') <> 'parallel worker' ORDER BY backend_start, pid";
+    let mut found = Vec::new();
+    for row in session.rows("show backends of logins", sql, &[(&names, Type::TEXT_ARRAY)]).await? {
+        if let Ok(login) = session.get::<String>(&row, 0)?.parse() {
+            let (pid, key) = (session.get(&row, 1)?, session.get(&row, 2)?);
+            found.push(Backend { login, pid, key, name: session.get(&row, 3)?, client: session.get(&row, 4)? });
+        }
+    }
+    Ok(found)
+}
+
+/// A connected session claims its process. A dialling one claims one process that carries its name: the first.
+fn unclaimed(backends: Vec<Backend>, claims: &ClaimSet) -> Vec<Backend> {
+    let mut pids: BTreeSet<(LoginName, i32)> = BTreeSet::new();
+    let mut names: BTreeMap<(LoginName, String), ()> = BTreeMap::new();
+    for (login, sessions) in claims {
+        for (session, claim) in sessions {
+            match claim {
+                Claim::Connected { pid } => {
+                    pids.insert((login.clone(), *pid));
+                }
+                Claim::Dialling => {
+                    names.insert((login.clone(), application_name(*session)), ());
+                }
+            }
+        }
+    }
+    let claimed = |backend: &Backend| pids.contains(&(backend.login.clone(), backend.pid));
+    let (_, rest): (Vec<Backend>, Vec<Backend>) = backends.into_iter().partition(claimed);
+    rest.into_iter().filter(|b| names.remove(&(b.login.clone(), b.name.clone())).is_none()).collect()
+}
+
+async fn end(session: &Session, doomed: Vec<Backend>) -> Result<Vec<ReapedBackend>, TargetError> {
+    if doomed.is_empty() {
+        return Ok(Vec::new());
+    }
+    let keys: Vec<&str> = doomed.iter().map(|backend| backend.key.as_str()).collect();
+    let names: Vec<&str> = doomed.iter().map(|backend| backend.login.as_str()).collect();
+    let sql = "SELECT concat(pid, ' ', backend_start), pg_terminate_backend(pid) FROM pg_stat_activity \
+         WHERE usename = ANY ($1) AND concat(pid, ' ', backend_start) = ANY ($2)";
+    let rows = session.rows("end backends", sql, &[(&names, Type::TEXT_ARRAY), (&keys, Type::TEXT_ARRAY)]).await?;
+    let mut ended = BTreeSet::new();
+    for row in &rows {
+        ended.insert(session.get::<String>(row, 0)?);
+    }
+    let reaped = doomed.into_iter().filter(|backend| ended.contains(&backend.key)).map(|backend| ReapedBackend {
+        login: backend.login,
+        pid: backend.pid,
+        application_name: backend.name,
+        client_address: backend.client,
+        server: session.address.clone(),
+    });
+    Ok(reaped.collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use daypass_domain::{SessionId, Time};
+
+    use super::*;
+
+    fn backend(pid: i32, name: &str) -> Backend {
+        let login = "daypass_abababababab_cdcdcdcdcdcd_alice".parse().unwrap();
+        Backend { login, pid, key: pid.to_string(), name: name.to_owned(), client: None }
+    }
+
+    #[test]
+    fn i5_a_claim_covers_one_backend_whatever_others_call_themselves() {
+        let session = SessionId::new(Time::from_micros(0), [3; 10]);
+        let name = application_name(session);
+        let found = vec![backend(1, &name), backend(2, &name), backend(3, "psql")];
+        let with = |claim| BTreeMap::from([(found[0].login.clone(), BTreeMap::from([(session, claim)]))]);
+        let left = |claims: &ClaimSet| unclaimed(found.clone(), claims).iter().map(|b| b.pid).collect::<Vec<_>>();
+        assert_eq!(left(&ClaimSet::new()), [1, 2, 3]);
+        assert_eq!(left(&with(Claim::Dialling)), [2, 3]);
+        // Connected: it may have changed its name, and who took its name isn't it.
+        assert_eq!(left(&with(Claim::Connected { pid: 3 })), [1, 2]);
+    }
+}
