@@ -149,9 +149,7 @@ impl PolicySet {
     #[must_use]
     pub fn quorums_met(&self, input: &Input) -> BTreeSet<String> {
         let Act::Use(used) = &input.act else { return BTreeSet::new() };
-        // The holder's own person is a party whatever the request says.
-        let parties = [used.asked.requester, used.asked.beneficiary, input.principal.person];
-        let voices = Voices::of(&used.approvals, &parties);
+        let voices = Voices::of(&used.approvals, &used.parties(&input.principal));
         self.quorums().iter().filter(|q| q.is_met(&voices)).map(|q| q.text().to_owned()).collect()
     }
 }

@@ -259,6 +259,13 @@ impl Input {
     }
 }
 
+impl Use {
+    /// Whose approval never counts: who asks, who would hold it by the request, and who is judged. // I8
+    pub(crate) fn parties(&self, principal: &Party) -> [Person; 3] {
+        [self.asked.requester, self.asked.beneficiary, principal.person]
+    }
+}
+
 /// The approvals of a request that stand: given by an active user, for exactly this request and this definition of the
 /// role. Anything else is left out, never an error: an approval that lapsed is a missing approval. // I8
 #[must_use]

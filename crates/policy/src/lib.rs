@@ -5,7 +5,7 @@
 //! | read policies and check them | [`PolicySet::parse`] |
 //! | gather the facts of a request | [`Input::for_request`] |
 //! | judge | [`judge`], or [`Decision::make`] to keep what is needed to judge again (I7) |
-//! | tell people what would help | [`answer`], [`explain`], [`who`] |
+//! | tell people what would help | [`answer()`], [`explain`], [`who`] |
 //! | refuse policies that give away what nobody labelled | [`refuse_unlabelled_without_approval`] |
 //!
 //! There is one evaluator. What is missing is found by asking it again with that thing added.

@@ -7,7 +7,6 @@ use std::collections::BTreeSet;
 
 use daypass_domain::{
     Name, Span,
-    principal::Person,
     request::{Purpose, TicketRef},
 };
 use serde::{Deserialize, Serialize};
@@ -139,7 +138,7 @@ impl<'a> Search<'a> {
         let mut act = input.act.clone();
         let (mut voices, mut others, mut picks) = (Voices::default(), Vec::new(), Vec::new());
         if let Act::Use(used) = &mut act {
-            let parties: [Person; 3] = [used.asked.requester, used.asked.beneficiary, input.principal.person];
+            let parties = used.parties(&input.principal);
             voices = Voices::of(&used.approvals, &parties);
             let may = directory.voices().filter(|y| !parties.contains(&y.person) && !voices.has(y.person));
             others = may.collect();

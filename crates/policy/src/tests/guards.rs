@@ -74,3 +74,21 @@ fn what_names_too_much_to_be_checked_is_refused() {
     ));
     assert_eq!(refuse_unlabelled_without_approval(&set(&much)), Err(GuardRefusal::TooMuch { policy: "p".into() }));
 }
+
+/// The examples of the documentation are valid, and none gives anything away.
+#[test]
+fn the_documentation_shows_policies_that_work() {
+    let page = include_str!("../../../../docs/policy.md");
+    let examples: Vec<&str> = page.split("```cedar\n").skip(1).filter_map(|rest| rest.split("```").next()).collect();
+    assert_eq!(examples.len(), 6);
+    let all = set(&examples.join("\n"));
+    assert_eq!(all.policies().count(), 6);
+    assert_eq!(refuse_unlabelled_without_approval(&all), Ok(()));
+    for quorum in page.match_indices("Quorum::\"").map(|(at, lead)| &page[at + lead.len()..]) {
+        let named = quorum.split('"').next().unwrap_or_default();
+        assert!(named.parse::<crate::Quorum>().is_ok(), "{named}");
+    }
+    for word in crate::schema::ActionWord::ALL {
+        assert!(page.contains(&format!("| `{}` |", word.as_str())), "{word:?}");
+    }
+}

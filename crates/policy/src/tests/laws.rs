@@ -11,7 +11,7 @@ use proptest::prelude::*;
 
 use super::{asked, decision_id, directory, files, id, input, labelled, name, reasoned, resource, set, ticket};
 use crate::{
-    Act, Decision, Input, PolicySet, Scope, Thing, Verdict, Yes, answer, evaluate::Case, explain, judge, missing,
+    Act, Decision, Input, Lack, PolicySet, Scope, Thing, Verdict, Yes, answer, evaluate::Case, explain, judge, missing,
     schema::PARSED, starter,
 };
 
@@ -182,30 +182,38 @@ proptest! {
         let found = missing(&policies, &input, &world);
         prop_assert!(found.ways.is_empty() || !judge(&policies, &input).is_permitted());
         for way in &found.ways {
-            let all: Vec<&crate::Lack> = way.lacks.iter().collect();
+            let all: Vec<&Lack> = way.lacks.iter().collect();
             prop_assert!(judge(&policies, &granted(&input, &all)).is_permitted(), "{way} for {input:?}");
+            for left_out in 0..all.len() {
+                let mut others = all.clone();
+                others.remove(left_out);
+                // Everybody's approval could meet more than the quorum that is named, so it is tried only without any.
+                if !others.iter().any(|l| matches!(l, Lack::Approvals { .. })) {
+                    prop_assert!(!judge(&policies, &granted(&input, &others)).is_permitted(), "{way}, {left_out} for {input:?}");
+                }
+            }
         }
         let _ = (answer(&policies, &input, &world), explain(&policies, &input, &world));
     }
 }
 
 /// The input with these things really there: approvals by everybody who isn't a party.
-fn granted(input: &Input, lacks: &[&crate::Lack]) -> Input {
+fn granted(input: &Input, lacks: &[&Lack]) -> Input {
     let mut input = input.clone();
     for lack in lacks {
-        if let crate::Lack::SecondFactor { within } = lack {
+        if let Lack::SecondFactor { within } = lack {
             input.act.set_second_factor_age_s(within.secs());
         }
         let Act::Use(used) = &mut input.act else { continue };
         match lack {
-            crate::Lack::Approvals { .. } => used.approvals = directory().voices().collect(),
-            crate::Lack::Reason => used.asked.reason_given = true,
-            crate::Lack::Ticket { like } => {
+            Lack::Approvals { .. } => used.approvals = directory().voices().collect(),
+            Lack::Reason => used.asked.reason_given = true,
+            Lack::Ticket { like } => {
                 used.asked.ticket = ticket(&like.clone().unwrap_or("any".into()).replace('*', "7"));
             }
-            crate::Lack::ShorterTime { at_most } => used.asked.duration = *at_most,
-            crate::Lack::Purpose { purpose } => used.asked.purpose = *purpose,
-            crate::Lack::SecondFactor { .. } => {}
+            Lack::ShorterTime { at_most } => used.asked.duration = *at_most,
+            Lack::Purpose { purpose } => used.asked.purpose = *purpose,
+            Lack::SecondFactor { .. } => {}
         }
     }
     input
@@ -261,4 +269,10 @@ fn at_most_an_hour_is_not_half_a_second_more() {
     assert!(judge(&starter(), &input(wish.clone(), &sandbox, &[])).is_permitted());
     wish.duration = Span::from_micros(3_600_500_000);
     assert!(!judge(&starter(), &input(wish, &sandbox, &[])).is_permitted());
+}
+
+#[test]
+fn policies_are_shared_between_threads() {
+    fn shared<T: Send + Sync + 'static>(_: &T) {}
+    shared(&starter());
 }
