@@ -1,0 +1,168 @@
+//! Who calls, by what, and what that allows.
+
+use std::collections::BTreeSet;
+
+use daypass_domain::{
+    Digest, PrincipalId, SignInId, TokenId,
+    principal::{Actor, Kind, Principal, Via},
+};
+use daypass_ports::{
+    record::Read,
+    rows::{SignIn, Token, TokenScope, key},
+};
+
+use crate::{App, Problem, ProblemKind, Result};
+
+/// What the secret of a sign-in begins with, so that people and secret scanners know it when they see it.
+pub const SIGN_IN_PREFIX: &str = "dps_";
+/// What the secret of a token begins with.
+pub const TOKEN_PREFIX: &str = "dpt_";
+
+/// Who calls. The [`Actor`] comes out only for a named scope, so that no use case is reached past it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Caller {
+    actor: Actor,
+    credential: Credential,
+    scopes: Scopes,
+}
+
+/// What somebody calls by.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Credential {
+    /// A sign-in of a person.
+    SignIn(SignInId),
+    /// An API token.
+    Token(TokenId),
+}
+
+/// What a credential allows.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Scopes {
+    /// Whatever its principal may.
+    All,
+    /// Only these, of what its principal may.
+    These(BTreeSet<TokenScope>),
+}
+
+impl Caller {
+    /// The actor, for an act of this scope.
+    ///
+    /// # Errors
+    /// When the token lacks the scope.
+    pub fn acting(&self, scope: TokenScope) -> Result<&Actor> {
+        self.may(scope)?;
+        Ok(&self.actor)
+    }
+
+    /// Whether the scope is among what the credential allows.
+    ///
+    /// # Errors
+    /// When the token lacks the scope.
+    pub fn may(&self, scope: TokenScope) -> Result<()> {
+        let held = match &self.scopes {
+            Scopes::All => true,
+            Scopes::These(scopes) => scopes.contains(&scope),
+        };
+        if held {
+            return Ok(());
+        }
+        let word = match scope {
+            TokenScope::Read => "read",
+            TokenScope::Request => "request",
+            TokenScope::Administer => "administer",
+        };
+        Err(Problem::not_allowed(
+            "token_scope",
+            format!("this token hasn't the scope `{word}`"),
+            "make a token that has it, or sign in with `daypass login`",
+        ))
+    }
+
+    /// Who.
+    #[must_use]
+    pub fn principal(&self) -> PrincipalId {
+        self.actor.principal
+    }
+
+    /// By what.
+    #[must_use]
+    pub fn credential(&self) -> Credential {
+        self.credential
+    }
+
+    pub(crate) fn actor_of_any_scope(&self) -> &Actor {
+        &self.actor
+    }
+
+    /// The sign-in, for acts that only a person who signed in can do.
+    pub(crate) fn sign_in(&self) -> Result<SignInId> {
+        match self.credential {
+            Credential::SignIn(id) => Ok(id),
+            Credential::Token(_) => Err(Problem::not_allowed(
+                "needs_sign_in",
+                "a token can't do that: only a person who signed in can",
+                "sign in with `daypass login`",
+            )),
+        }
+    }
+}
+
+/// What a secret is found by. The secrets have 256 random bits, so a fast hash is enough, and looking a hash up tells
+/// nothing about the secret by its time.
+pub(crate) fn hash_of(secret: &str) -> Digest {
+    Digest::of(secret.as_bytes())
+}
+
+impl App {
+    /// Who calls with this secret of a sign-in or token.
+    ///
+    /// # Errors
+    /// When it is neither, or is over, or its principal (or the owner of the workload that it is) is disabled. All of
+    /// these look the same.
+    pub async fn authenticate(&self, bearer: &str) -> Result<Caller> {
+        let hash = hash_of(bearer).to_string();
+        if bearer.starts_with(SIGN_IN_PREFIX) {
+            let found = self.store_ref().find::<SignIn>(key::HASH, &hash).await?;
+            let Some(sign_in) = found.into_iter().map(|r| r.value).find(|s| self.now() < s.expires) else {
+                return Err(nobody());
+            };
+            let principal = self.active(sign_in.principal).await?.ok_or_else(nobody)?;
+            let via = Via::SignIn { second_factor: sign_in.second_factor };
+            let actor = Actor { principal: principal.value.id, person: principal.value.person(), via };
+            return Ok(Caller { actor, credential: Credential::SignIn(sign_in.id), scopes: Scopes::All });
+        }
+        if bearer.starts_with(TOKEN_PREFIX) {
+            let found = self.store_ref().find::<Token>(key::HASH, &hash).await?;
+            let Some(token) = found.into_iter().map(|r| r.value).find(|t| self.now() < t.expires) else {
+                return Err(nobody());
+            };
+            let principal = self.active(token.principal).await?.ok_or_else(nobody)?;
+            let via = Via::Token { token: token.id };
+            let actor = Actor { principal: principal.value.id, person: principal.value.person(), via };
+            return Ok(Caller { actor, credential: Credential::Token(token.id), scopes: Scopes::These(token.scopes) });
+        }
+        Err(nobody())
+    }
+
+    /// A principal that may act: active, and so is its owner.
+    pub(crate) async fn active(&self, id: PrincipalId) -> Result<Option<Read<Principal>>> {
+        let Some(read) = self.store_ref().get::<Principal>(&id.to_string()).await? else { return Ok(None) };
+        let owner_is = match read.value.kind {
+            Kind::User => true,
+            Kind::Workload { owner } => {
+                let owner = self.store_ref().get::<Principal>(&owner.to_string()).await?;
+                owner.is_some_and(|o| o.value.is_active())
+            }
+        };
+        Ok((read.value.is_active() && owner_is).then_some(read))
+    }
+}
+
+fn nobody() -> Problem {
+    Problem::new(
+        ProblemKind::Unauthenticated,
+        "not_signed_in",
+        "you aren't signed in, or no longer",
+        "sign in with `daypass login`, or use a token that is live",
+    )
+}

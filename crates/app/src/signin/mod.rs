@@ -1,0 +1,264 @@
+//! Signing in: a password, a second factor where one is enrolled, and out come a bearer secret for the API and the
+//! personal connection secret for the gateway. Neither opens anything by itself (I6).
+//!
+//! | | |
+//! | --- | --- |
+//! | [`Caller`] | who calls, and the only way from a bearer secret to an [`Actor`](daypass_domain::principal::Actor) |
+//! | `password` | Argon2id, a few at a time |
+//! | `totp` | RFC 6238 |
+//! | `factors` | enrolling, showing again, changing the password |
+//! | `connection` | the secret that clients prove at the gateway |
+//! | `attempts` | how often somebody may try |
+//!
+//! An unknown name, a disabled account, an invitation that wasn't taken up and a wrong password cost the same work and
+//! get the same answer.
+
+mod attempts;
+mod caller;
+mod connection;
+mod factors;
+mod password;
+mod totp;
+
+use std::net::IpAddr;
+
+use daypass_domain::{
+    Name, PrincipalId, SignInId, Span, Time,
+    principal::{Kind, Principal, SecondFactor},
+};
+use daypass_ports::{
+    record::{Commit, Read},
+    rows::{Enrolment, Factors, SignIn, key},
+    secret::Secret,
+};
+use serde::Serialize;
+
+pub(crate) use attempts::Attempts;
+pub use caller::{Caller, Credential, SIGN_IN_PREFIX, Scopes, TOKEN_PREFIX};
+pub(crate) use caller::hash_of;
+pub use connection::ConnectionSecretGiven;
+pub use factors::TotpEnrolment;
+pub use password::{PASSWORD_MAX, PASSWORD_MIN, check_new_password};
+pub use totp::code_for;
+
+use crate::{
+    App, Problem, ProblemKind, Result,
+    entry::{administration, event},
+    retry_stale,
+};
+
+/// How long a sign-in lasts.
+pub const SIGN_IN_LASTS: Span = Span::from_mins(12 * 60);
+/// How many sign-ins a person has at once; one more ends the oldest.
+const SIGN_INS_MOST: usize = 20;
+
+/// What somebody gives to sign in.
+#[derive(Debug, Clone)]
+pub struct SignInInput {
+    /// Their name, as typed.
+    pub name: String,
+    /// Their password.
+    pub password: Secret,
+    /// The code of their second factor, if they gave one.
+    pub code: Option<String>,
+    /// The address that they come from.
+    pub peer: IpAddr,
+}
+
+/// A sign-in.
+#[derive(Debug)]
+pub struct SignedIn {
+    /// Who.
+    pub principal: PrincipalId,
+    /// The bearer secret: `dps_` and 43 characters.
+    pub token: Secret,
+    /// What a client gives as its user name at the gateway.
+    pub connection_user: Name,
+    /// What a client proves at the gateway.
+    pub connection_secret: Secret,
+    /// Until when both are good.
+    pub expires: Time,
+    /// Whether a second factor was shown.
+    pub second_factor: SecondFactor,
+}
+
+#[derive(Serialize)]
+struct Origin<'a> {
+    peer: IpAddr,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    second_factor: Option<&'a SecondFactor>,
+}
+
+impl App {
+    /// Signs a person in.
+    ///
+    /// # Errors
+    /// When the name or the password is wrong (or the account is disabled, which looks the same), when a second factor
+    /// is enrolled and its code is missing or wrong, or when there were too many attempts.
+    pub async fn sign_in(&self, input: SignInInput) -> Result<SignedIn> {
+        self.limits.take(&input.name, input.peer, self.clock.boot())?;
+        let found = self.user_with_factors(&input.name).await?;
+        let phc = found.as_ref().and_then(|(_, factors)| factors.value.password.clone());
+        let fits = self.password_fits(input.password.clone(), phc.clone()).await?;
+        let Some((principal, _)) = found.filter(|_| fits) else {
+            let whom = self.principal_named(&input.name).await.ok().map(|p| p.value.id);
+            self.record_failure(whom, input.peer).await;
+            return Err(wrong());
+        };
+        let id = principal.value.id;
+        match retry_stale!(self.try_sign_in(id, phc.as_deref(), &input).await) {
+            Ok(signed_in) => {
+                self.limits.succeeded(&input.name, input.peer, self.clock.boot());
+                Ok(signed_in)
+            }
+            Err(problem) => {
+                match problem.kind {
+                    // The code was a guess: that try stays used.
+                    ProblemKind::Unauthenticated => self.record_failure(Some(id), input.peer).await,
+                    ProblemKind::NeedsSecondFactor
+                    | ProblemKind::Invalid
+                    | ProblemKind::NotAllowed
+                    | ProblemKind::NotFound
+                    | ProblemKind::Conflict
+                    | ProblemKind::Stale
+                    | ProblemKind::TooMany
+                    | ProblemKind::Unavailable => {
+                        self.limits.give_back(&input.name, input.peer, self.clock.boot());
+                    }
+                }
+                Err(problem)
+            }
+        }
+    }
+
+    async fn try_sign_in(&self, id: PrincipalId, phc: Option<&str>, input: &SignInInput) -> Result<SignedIn> {
+        // Read anew: what was compared above may have been reset since.
+        let (principal, factors) = self.user_with_factors(&input.name).await?.ok_or_else(wrong)?;
+        if principal.value.id != id || factors.value.password.as_deref() != phc {
+            return Err(wrong());
+        }
+        let now = self.now();
+        let mut next = factors.value.clone();
+        let second_factor = self.second_factor_at_sign_in(&mut next, input.code.as_deref(), now)?;
+        let expires = now + SIGN_IN_LASTS;
+        let connection_secret = self.connection_secret_until(&mut next, expires)?;
+        let (token, hash) = self.new_bearer(SIGN_IN_PREFIX);
+        let sign_in =
+            SignIn { id: SignInId::new(now, self.id_bytes()), principal: id, hash, second_factor, since: now, expires };
+        let mut commit = Commit::default();
+        commit.expect(&principal);
+        commit.replace(&factors, &next);
+        commit.put(&sign_in);
+        self.bound_sign_ins(id, &mut commit).await?;
+        let ids = vec![("signin", sign_in.id.to_string()), ("principal", id.to_string())];
+        let part = self.subject_part(id, &Origin { peer: input.peer, second_factor: Some(&second_factor) });
+        commit.entry(administration(event::SIGNED_IN, ids, self.region().await?, vec![part]));
+        let name = principal.value.name.clone();
+        let signed_in =
+            SignedIn { principal: id, token, connection_user: name, connection_secret, expires, second_factor };
+        Ok(self.commit(commit, signed_in).await?.into_effect())
+    }
+
+    fn second_factor_at_sign_in(&self, factors: &mut Factors, code: Option<&str>, now: Time) -> Result<SecondFactor> {
+        let enrolled = factors.totp.as_ref().is_some_and(|t| t.confirmed == Enrolment::Done);
+        match (enrolled, code) {
+            (false, _) => Ok(SecondFactor::NotShown),
+            (true, Some(code)) => {
+                self.use_code(factors, code, now)?;
+                Ok(SecondFactor::ShownAt { at: now })
+            }
+            (true, None) => Err(Problem::new(
+                ProblemKind::NeedsSecondFactor,
+                "second_factor_needed",
+                "a second factor is enrolled for this account, and no code was given",
+                "give the code that your authenticator shows now",
+            )),
+        }
+    }
+
+    async fn bound_sign_ins(&self, principal: PrincipalId, commit: &mut Commit) -> Result<()> {
+        let mut held = self.store_ref().find::<SignIn>(key::PRINCIPAL, &principal.to_string()).await?;
+        held.sort_by_key(|s| (s.value.expires, s.value.id));
+        let spare = (held.len() + 1).saturating_sub(SIGN_INS_MOST);
+        for old in held.iter().take(spare) {
+            commit.delete(old);
+        }
+        Ok(())
+    }
+
+    /// Ends a sign-in. The last one to end takes the connection secret with it; grants and sessions go on.
+    ///
+    /// # Errors
+    /// When it is a token that calls, or the end can't be recorded.
+    pub async fn sign_out(&self, caller: &Caller) -> Result<()> {
+        let id = caller.sign_in()?;
+        retry_stale!(self.try_sign_out(caller.principal(), id).await)
+    }
+
+    async fn try_sign_out(&self, principal: PrincipalId, id: SignInId) -> Result<()> {
+        let mine = self.store_ref().find::<SignIn>(key::PRINCIPAL, &principal.to_string()).await?;
+        let (this, others): (Vec<_>, Vec<_>) = mine.into_iter().partition(|s| s.value.id == id);
+        let Some(this) = this.first() else { return Ok(()) };
+        let mut commit = Commit::default();
+        commit.delete(this);
+        if others.iter().all(|s| s.value.expires <= self.now()) {
+            self.drop_connection_secret(principal, &mut commit).await?;
+        }
+        let ids = vec![("signin", id.to_string()), ("principal", principal.to_string())];
+        commit.entry(administration(event::SIGNED_OUT, ids, self.region().await?, Vec::new()));
+        self.commit(commit, ()).await?;
+        Ok(())
+    }
+
+    /// An active user of that name, with what they prove themselves by.
+    async fn user_with_factors(&self, name: &str) -> Result<Option<(Read<Principal>, Read<Factors>)>> {
+        if name.parse::<Name>().is_err() {
+            return Ok(None);
+        }
+        let found = self.store_ref().find::<Principal>(key::NAME, name).await?;
+        let user = found.into_iter().find(|p| p.value.is_active() && p.value.kind == Kind::User);
+        let Some(user) = user else { return Ok(None) };
+        let factors = self.store_ref().get::<Factors>(&user.value.id.to_string()).await?;
+        Ok(factors.map(|factors| (user, factors)))
+    }
+
+    /// A failure is told to the ledger: whose name it was, when it is somebody's, and never what was typed (people type
+    /// passwords into the wrong field). How many are told is bounded, so that nobody fills the ledger from outside.
+    async fn record_failure(&self, whom: Option<PrincipalId>, peer: IpAddr) {
+        if !self.limits.record_failure(self.clock.boot()) {
+            return;
+        }
+        let content = Origin { peer, second_factor: None };
+        let (ids, part) = match whom {
+            Some(id) => (vec![("principal", id.to_string())], self.subject_part(id, &content)),
+            None => (Vec::new(), self.operational_part(&content)),
+        };
+        let recorded = async {
+            let mut commit = Commit::default();
+            commit.entry(administration(event::SIGN_IN_FAILED, ids, self.region().await?, vec![part]));
+            self.commit(commit, ()).await?;
+            Ok::<(), Problem>(())
+        };
+        // Nothing was given, so nothing depends on this entry; a store that is down shows in its own log lines.
+        if let Err(problem) = recorded.await {
+            tracing::warn!(%problem, "a failed sign-in isn't in the ledger");
+        }
+    }
+
+    /// A new bearer secret of 256 random bits, and what it is found by.
+    pub(crate) fn new_bearer(&self, prefix: &str) -> (Secret, daypass_domain::Digest) {
+        let random = zeroize::Zeroizing::new(self.random::<32>());
+        let secret = Secret::new(format!("{prefix}{}", data_encoding::BASE64URL_NOPAD.encode(&*random)));
+        let hash = hash_of(secret.expose());
+        (secret, hash)
+    }
+}
+
+fn wrong() -> Problem {
+    Problem::new(
+        ProblemKind::Unauthenticated,
+        "wrong_sign_in",
+        "the name, the password or the code is wrong",
+        "check all three; an administrator can invite you again when you have forgotten the password",
+    )
+}
