@@ -258,15 +258,21 @@ impl Front {
                 Some(packet) => self.startup(secured, &packet),
                 None => Ok(Turn::Wait),
             },
+            State::AwaitingFirst(..) | State::AwaitingFinal(..) | State::AtTheDoor
+                if self.input.first() == Some(&tag::TERMINATE) =>
+            {
+                self.close(Reason::Left);
+                Ok(Turn::Wait)
+            }
             State::AwaitingFirst(..) | State::AwaitingFinal(..) => {
+                // At once, and not when a body is there that may never come.
+                if let Some(other) = self.input.first().filter(|first| **first != tag::SASL) {
+                    return Err(refusals::not_sasl(*other).into());
+                }
                 match frame::take_message(&mut self.input, AUTH_LEN_MAX).map_err(refusals::frame)? {
                     Some(message) => self.sasl(&message),
                     None => Ok(Turn::Wait),
                 }
-            }
-            State::AtTheDoor if self.input.first() == Some(&tag::TERMINATE) => {
-                self.close(Reason::Left);
-                Ok(Turn::Wait)
             }
             State::AwaitingCredential(_) | State::AtTheDoor if self.input.len() > EARLY_LEN_MAX => {
                 Err(refusals::too_much_early().into())
@@ -317,7 +323,7 @@ impl Front {
             Negotiate::NotNeeded => {}
             Negotiate::Needed => {
                 let unknown = startup.unknown.iter().map(AsRef::as_ref);
-                negotiate_protocol_version(self.out.bytes(), startup.door.protocol.minor(), unknown);
+                negotiate_protocol_version(self.out.bytes(), startup.door.protocol.version(), unknown);
             }
         }
         self.out.push(Output::Ask(Ask::Credential { user: startup.door.user.clone() }));
@@ -326,9 +332,6 @@ impl Front {
     }
 
     fn sasl(&mut self, message: &Message) -> Result<Turn, Reason> {
-        if message.tag != tag::SASL {
-            return Err(refusals::not_sasl(message.tag).into());
-        }
         // What fails closes the connection, so the state needs no putting back.
         match mem::replace(&mut self.state, State::Closed) {
             State::AwaitingFirst(door, exchange) => {

@@ -108,14 +108,15 @@ pub fn ready_for_query(out: &mut BytesMut, status: u8) {
     put(out, back::READY_FOR_QUERY, |out| out.put_u8(status));
 }
 
-/// Writes NegotiateProtocolVersion: the newest minor version that we speak, and the `_pq_.` options that we don't know.
+/// Writes NegotiateProtocolVersion: the version to speak, and the `_pq_.` options that we don't know. The manual says "minor version", and PostgreSQL
+/// sends the whole number, which libpq insists on.
 pub fn negotiate_protocol_version<'a>(
     out: &mut BytesMut,
-    minor: i32,
+    version: i32,
     unknown: impl ExactSizeIterator<Item = &'a [u8]>,
 ) {
     put(out, back::NEGOTIATE_PROTOCOL_VERSION, |out| {
-        out.put_i32(minor);
+        out.put_i32(version);
         // They come from a startup packet, which is far smaller.
         out.put_i32(unknown.len() as i32);
         unknown.for_each(|name| put_text(out, name));

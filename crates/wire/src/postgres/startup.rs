@@ -4,6 +4,7 @@ use bytes::Bytes;
 
 use super::error::{PgError, Sqlstate};
 use super::frame::FrameError;
+use super::message::PROTOCOL_3_0;
 use super::read::Reader;
 
 /// The most parameters taken from a client; psql sends 5, pgJDBC 8.
@@ -31,11 +32,11 @@ impl Protocol {
         }
     }
 
-    /// The minor version's number.
-    pub fn minor(self) -> i32 {
+    /// The number on the wire.
+    pub fn version(self) -> i32 {
         match self {
-            Self::V3_0 => 0,
-            Self::V3_2 => 2,
+            Self::V3_0 => PROTOCOL_3_0,
+            Self::V3_2 => PROTOCOL_3_0 + 2,
         }
     }
 }
