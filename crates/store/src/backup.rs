@@ -21,9 +21,8 @@ use crate::{
 /// Copies a database in use into a new file: one consistent snapshot, while commits go on. The log's signed head is in it,
 /// and keys that were destroyed are not. Sealed payloads stay sealed: the master key isn't in it.
 pub(crate) async fn backup(file: &Path, to: &Path) -> Result<(), StoreError> {
-    let failed = |e: &dyn std::fmt::Display| {
-        unreadable(format_args!("the backup can't be written to {}: {e}", to.display()))
-    };
+    let failed =
+        |e: &dyn std::fmt::Display| unreadable(format_args!("the backup can't be written to {}: {e}", to.display()));
     // Made here, so that it is new, and readable by this user alone from the first byte; SQLite fills an empty file.
     OpenOptions::new().write(true).create_new(true).mode(0o600).open(to).map_err(|e| failed(&e))?;
     let copied = copy(file, to).await;

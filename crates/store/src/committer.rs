@@ -196,11 +196,12 @@ impl Committer {
         }
         let mut db = SqliteConnection::connect_with(&schema::writer(&self.file)).await.map_err(|e| e.to_string())?;
         let log = LogState::load(&mut db, self.signer.verifier()).await.map_err(|e| e.to_string())?;
-        self.open = Some((db, log.clone()));
+        // A COMMIT that failed may have been durable: whoever follows is told what is.
+        self.publish(&log).await;
+        self.open = Some((db, log));
         if let Some(most) = self.page_limit {
             self.limit_pages(most).await;
         }
-        self.publish(&log).await;
         Ok(())
     }
 
@@ -216,17 +217,23 @@ impl Committer {
 
     /// Tells of what is durable: to the head file first, so that no answer is ahead of it.
     async fn publish(&mut self, log: &LogState) {
+        let moved = self.open.as_ref().is_none_or(|(_, before)| before.head != log.head);
+        if moved {
+            self.write_head(log).await;
+        }
+        self.published.tell(log);
+    }
+
+    async fn write_head(&mut self, log: &LogState) {
         let (file, note, now) = (Arc::clone(&self.head), log.head.to_bytes(), self.clock.boot());
-        let written = tokio::task::spawn_blocking(move || {
-            file.lock().unwrap_or_else(PoisonError::into_inner).write(&note, now)
-        });
+        let written =
+            tokio::task::spawn_blocking(move || file.lock().unwrap_or_else(PoisonError::into_inner).write(&note, now));
         match written.await {
             Ok(Ok(())) => {}
             // What is durable is durable. Until the head can be written again, a rollback to here wouldn't show.
             Ok(Err(e)) => tracing::error!(error = %e, "the head file can't be written"),
             Err(e) => tracing::error!(error = %e, "the head file was not written"),
         }
-        self.published.tell(log);
     }
 
     /// Empties the write-ahead log when it holds a destroyed key; a reader in the way means later. // I9
@@ -234,8 +241,7 @@ impl Committer {
         let (Wal::HoldsDestroyed, Some((db, _))) = (self.wal, &mut self.open) else {
             return;
         };
-        let busy: Result<i64, sqlx::Error> =
-            sqlx::query_scalar("PRAGMA wal_checkpoint(TRUNCATE)").fetch_one(db).await;
+        let busy: Result<i64, sqlx::Error> = sqlx::query_scalar("PRAGMA wal_checkpoint(TRUNCATE)").fetch_one(db).await;
         match busy {
             Ok(0) => self.wal = Wal::Clean,
             Ok(_) => tracing::debug!("the write-ahead log is being read; it is emptied after the next commit"),

@@ -133,7 +133,8 @@ impl HeadFile {
         // Nodes come from the database, which isn't trusted: the proof made of them is, against both signatures.
         let wanted = consistency_nodes(known.size, now.size).map_err(|_| forked())?;
         let nodes = read_nodes(db, &wanted).await.map_err(|e| OpenError::of_sqlite(&self.path, &e))?;
-        let proof = ConsistencyProof::build(known.size, now.size, &|at| nodes.get(&at).copied()).map_err(|_| forked())?;
+        let proof =
+            ConsistencyProof::build(known.size, now.size, &|at| nodes.get(&at).copied()).map_err(|_| forked())?;
         Known::from(known).extended_by(now, &proof).map_err(|_| forked().into())
     }
 

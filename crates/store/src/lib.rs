@@ -33,6 +33,6 @@ mod sqlite;
 
 pub use backup::{Restored, restore};
 pub use error::OpenError;
-pub use head::{RolledBack, Rollback};
+pub use head::{Rollback, RolledBack};
 pub use open::Options;
 pub use sqlite::SqliteStore;

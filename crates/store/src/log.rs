@@ -1,8 +1,8 @@
 //! The log as it is read: tiles and bundles made when they are asked for, proofs, the head.
 
 use daypass_ledger::{
-    BundleAt, Checkpoint, Frontier, InclusionProof, NoteSigner, Origin, Resource, SignedCheckpoint, TileAt, TlogProof, bundle, hash::HASH_BYTES,
-    merkle::inclusion_nodes,
+    BundleAt, Checkpoint, Frontier, InclusionProof, NoteSigner, Origin, Resource, SignedCheckpoint, TileAt, TlogProof,
+    VerifierKey, bundle, hash::HASH_BYTES, leaf_hash, merkle::inclusion_nodes,
 };
 use daypass_ports::store::StoreError;
 use sqlx::{SqliteConnection, SqlitePool};
@@ -68,10 +68,32 @@ async fn entries(db: &mut SqliteConnection, at: BundleAt) -> Result<Vec<u8>, Sto
     bundle::encode(&bytes).map_err(unreadable)
 }
 
-/// Entries with their places.
-pub(crate) async fn leaves(pool: &SqlitePool, from: u64, most: u32) -> Result<Vec<(u64, Vec<u8>)>, StoreError> {
-    let mut db = pool.acquire().await.map_err(unreadable)?;
-    read_leaves(&mut db, from, most).await
+/// Entries with their places, each proven to be in the log that the newest head signs: whoever holds the database can't
+/// have an altered entry shown to a person.
+pub(crate) async fn leaves(
+    pool: &SqlitePool,
+    key: &VerifierKey,
+    from: u64,
+    most: u32,
+) -> Result<Vec<(u64, Vec<u8>)>, StoreError> {
+    let mut db = pool.begin().await.map_err(unreadable)?;
+    let signed = head(&mut db).await?;
+    let head = signed.verify(key).map_err(unreadable)?;
+    let leaves = read_leaves(&mut db, from, most).await?;
+    let mut wanted = Vec::new();
+    for (seq, _) in &leaves {
+        wanted.extend(inclusion_nodes(*seq, head.size).map_err(unreadable)?);
+    }
+    let nodes = read_nodes(&mut db, &wanted).await.map_err(unreadable)?;
+    for ((seq, leaf), place) in leaves.iter().zip(from..) {
+        let altered =
+            || unreadable(format_args!("entry {place} of the log was altered or taken out; restore a backup"));
+        let proof = InclusionProof::build(place, head.size, &|at| nodes.get(&at).copied()).map_err(|_| altered())?;
+        if *seq != place || proof.verify(leaf_hash(leaf), head.root).is_err() {
+            return Err(altered());
+        }
+    }
+    Ok(leaves)
 }
 
 async fn read_leaves(db: &mut SqliteConnection, from: u64, most: u32) -> Result<Vec<(u64, Vec<u8>)>, StoreError> {

@@ -84,15 +84,47 @@ pub(crate) async fn read_nodes(
     wanted: &[NodeAt],
 ) -> Result<HashMap<NodeAt, Hash>, sqlx::Error> {
     let mut nodes = HashMap::with_capacity(wanted.len());
-    for at in wanted {
-        let hash: Option<Vec<u8>> = sqlx::query_scalar("SELECT hash FROM nodes WHERE level = $1 AND idx = $2")
-            .bind(i64::from(at.level))
-            .bind(column(at.index))
-            .fetch_optional(&mut *db)
-            .await?;
-        if let Some(hash) = hash.and_then(|h| <[u8; HASH_BYTES]>::try_from(h).ok()) {
-            nodes.insert(*at, Hash(hash));
+    for (first, last) in runs(wanted) {
+        let found: Vec<(i64, Vec<u8>)> =
+            sqlx::query_as("SELECT idx, hash FROM nodes WHERE level = $1 AND idx BETWEEN $2 AND $3")
+                .bind(i64::from(first.level))
+                .bind(column(first.index))
+                .bind(column(last))
+                .fetch_all(&mut *db)
+                .await?;
+        for (index, hash) in found {
+            // What isn't a node isn't found, and whoever looks for it says that it is missing.
+            if let (Ok(index), Ok(hash)) = (u64::try_from(index), <[u8; HASH_BYTES]>::try_from(hash)) {
+                nodes.insert(NodeAt { level: first.level, index }, Hash(hash));
+            }
         }
     }
     Ok(nodes)
+}
+
+/// Neighbouring nodes as runs, each with its first node and its last index, so that a run is one query.
+fn runs(wanted: &[NodeAt]) -> Vec<(NodeAt, u64)> {
+    let mut sorted = wanted.to_vec();
+    sorted.sort();
+    let mut runs: Vec<(NodeAt, u64)> = Vec::new();
+    for at in sorted {
+        match runs.last_mut() {
+            Some((first, last)) if first.level == at.level && at.index <= last.saturating_add(1) => *last = at.index,
+            Some(_) | None => runs.push((at, at.index)),
+        }
+    }
+    runs
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn neighbours_are_one_run() {
+        let at = |level, index| NodeAt { level, index };
+        let wanted = [at(1, 7), at(0, 4), at(0, 3), at(0, 3), at(1, 5), at(0, 9), at(1, 6)];
+        assert_eq!(runs(&wanted), [(at(0, 3), 4), (at(0, 9), 9), (at(1, 5), 7)]);
+        assert_eq!(runs(&[]), []);
+    }
 }

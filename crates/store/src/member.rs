@@ -201,10 +201,8 @@ async fn append(
     tail: &mut Tail,
 ) -> Result<u64, MemberError> {
     let seq = tail.frontier.size();
-    let (leaf, parts) = entry
-        .draft
-        .seal(seq, time.micros(), &entry.salts)
-        .map_err(|e| MemberError::Refused(refused(&e)))?;
+    let (leaf, parts) =
+        entry.draft.seal(seq, time.micros(), &entry.salts).map_err(|e| MemberError::Refused(refused(&e)))?;
     for (part, (slot, open)) in (0_u64..).zip(entry.parts.iter().zip(&parts)) {
         tools.sealer.write(db, &*tools.random, (seq, part), slot, open).await?;
     }

@@ -113,16 +113,13 @@ pub(crate) async fn open(mut options: Options) -> Result<SqliteStore, OpenError>
         (Err(found), Rollback::Accept) if is_rollback(&found) => Some(found),
         (Err(found), Rollback::Accept | Rollback::Refuse) => return Err(found),
     };
-    let pool = SqlitePoolOptions::new()
-        .max_connections(READERS)
-        .connect_with(schema::reader(&file))
-        .await
-        .map_err(failed)?;
+    let pool =
+        SqlitePoolOptions::new().max_connections(READERS).connect_with(schema::reader(&file)).await.map_err(failed)?;
     let published = Arc::new(Published {
         revision: watch::Sender::new(log.revision),
         last_time_us: AtomicI64::new(log.last_time.micros()),
     });
-    let (log_key, tools) = (keys.signer.verifier().to_string(), Arc::new(keys.tools));
+    let (log_key, tools) = (keys.signer.verifier().clone(), Arc::new(keys.tools));
     let (jobs, queue) = mpsc::channel(QUEUE);
     let committer = Committer {
         open: Some((db, log)),

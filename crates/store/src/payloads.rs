@@ -97,7 +97,8 @@ impl Sealer {
                 .await?;
         if let Some((id, wrapped)) = found {
             let refused = |why| PartError::Key { scope: scope.clone(), why };
-            let key = self.wrapping.unwrap(&wrapping(&label, &id), &WrappedKey::from_bytes(wrapped)).map_err(refused)?;
+            let key =
+                self.wrapping.unwrap(&wrapping(&label, &id), &WrappedKey::from_bytes(wrapped)).map_err(refused)?;
             let id = id.try_into().map_err(|_| refused(daypass_seal::OpenError::Rejected))?;
             return Ok((id, key));
         }

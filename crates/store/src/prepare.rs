@@ -120,8 +120,7 @@ fn cut(id: &str) -> String {
 }
 
 fn entry_draft(entry: Entry, random: &dyn Random) -> Result<EntryDraft, LeafError> {
-    let mut draft =
-        Draft::new(EventType::new(entry.event)?, Region::new(entry.region.as_str())?, entry.retention);
+    let mut draft = Draft::new(EventType::new(entry.event)?, Region::new(entry.region.as_str())?, entry.retention);
     for (kind, id) in entry.ids {
         draft = draft.id(kind, id);
     }

@@ -30,14 +30,7 @@ pub(crate) fn mac(
     key.mac(&parts(kind, id, &version.to_be_bytes(), keys, body, &due_bytes(due)))
 }
 
-fn parts<'a>(
-    kind: Kind,
-    id: &'a str,
-    version: &'a [u8],
-    keys: &'a str,
-    body: &'a str,
-    due: &'a [u8],
-) -> [&'a [u8]; 7] {
+fn parts<'a>(kind: Kind, id: &'a str, version: &'a [u8], keys: &'a str, body: &'a str, due: &'a [u8]) -> [&'a [u8]; 7] {
     [b"row", kind.as_str().as_bytes(), id.as_bytes(), version, keys.as_bytes(), body.as_bytes(), due]
 }
 
@@ -57,8 +50,8 @@ pub(crate) fn verify(key: &MacKey, kind: Kind, columns: &Columns) -> Result<(), 
 /// The row that verified columns say.
 fn row(kind: Kind, columns: Columns) -> Result<Row, StoreError> {
     let (id, version, _, body, _, _) = columns;
-    let body = serde_json::from_str(&body)
-        .map_err(|e| StoreError::Unknown { kind, id: id.clone(), why: e.to_string() })?;
+    let body =
+        serde_json::from_str(&body).map_err(|e| StoreError::Unknown { kind, id: id.clone(), why: e.to_string() })?;
     Ok(Row { id, version: number(version)?, body })
 }
 
@@ -146,11 +139,7 @@ const KEY_FALLING: &str = "SELECT r.id, r.version, r.keys, r.body, r.due_us, r.m
      WHERE k.kind = $1 AND k.id < $2 AND k.key = $4 AND k.value = $5 AND r.kind = $1 ORDER BY k.id DESC LIMIT $3";
 
 /// One row's columns.
-pub(crate) async fn columns(
-    db: &mut SqliteConnection,
-    kind: Kind,
-    id: &str,
-) -> Result<Option<Columns>, sqlx::Error> {
+pub(crate) async fn columns(db: &mut SqliteConnection, kind: Kind, id: &str) -> Result<Option<Columns>, sqlx::Error> {
     sqlx::query_as("SELECT id, version, keys, body, due_us, mac FROM rows WHERE kind = $1 AND id = $2")
         .bind(kind.as_str())
         .bind(id)

@@ -10,6 +10,7 @@ use std::{
 
 use async_trait::async_trait;
 use daypass_domain::{PayloadId, Time};
+use daypass_ledger::VerifierKey;
 use daypass_ports::{
     record::{Commit, CommitError, Committed, Kind, Revision, Scope},
     store::{Changes, Query, Row, Store, StoreError},
@@ -40,7 +41,7 @@ pub struct SqliteStore {
     pub(crate) tools: Arc<Tools>,
     pub(crate) published: Arc<Published>,
     pub(crate) lag: Arc<AtomicUsize>,
-    pub(crate) log_key: String,
+    pub(crate) log_key: VerifierKey,
     pub(crate) file: PathBuf,
     pub(crate) accepted: Option<OpenError>,
 }
@@ -158,7 +159,7 @@ impl Store for SqliteStore {
     }
 
     async fn leaves(&self, from: u64, most: u32) -> Result<Vec<(u64, Vec<u8>)>, StoreError> {
-        log::leaves(&self.pool, from, most).await
+        log::leaves(&self.pool, &self.log_key, from, most).await
     }
 
     async fn receipt(&self, entry: u64) -> Result<String, StoreError> {
@@ -166,7 +167,7 @@ impl Store for SqliteStore {
     }
 
     fn log_key(&self) -> String {
-        self.log_key.clone()
+        self.log_key.to_string()
     }
 
     async fn backup(&self, to: &Path) -> Result<(), StoreError> {

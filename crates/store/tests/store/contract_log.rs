@@ -10,7 +10,7 @@ use daypass_ports::{
 };
 
 use crate::support::{
-    SetClock, START, entry, get, new, over, part, payload_id, principal, put, said, stale, thing, verified,
+    START, SetClock, entry, get, new, over, part, payload_id, principal, put, said, stale, thing, verified,
 };
 
 pub async fn concurrent_commits_are_all_there_or_stale(store: Arc<dyn Store>, _: Arc<SetClock>) {
@@ -19,7 +19,7 @@ pub async fn concurrent_commits_are_all_there_or_stale(store: Arc<dyn Store>, _:
     // Every fourth wants to be the one that changes the shared row: one of fifty can be.
     let tasks: Vec<_> = (0..200)
         .map(|n| {
-            let (store, mut commit) = (store.clone(), new(&thing(&format!("own {n}"), "new")));
+            let (store, mut commit) = (store.clone(), new(&thing(&format!("own-{n}"), "new")));
             if n % 4 == 0 {
                 commit.replace(&shared, &thing("shared", &format!("taken by {n}")));
             }
@@ -30,7 +30,7 @@ pub async fn concurrent_commits_are_all_there_or_stale(store: Arc<dyn Store>, _:
     let mut takers = Vec::new();
     for task in tasks {
         let (n, answer) = task.await.expect("no panic");
-        let there = get(&*store, &format!("own {n}")).await.is_some();
+        let there = get(&*store, &format!("own-{n}")).await.is_some();
         match answer {
             Ok(done) => {
                 assert!(there);
@@ -121,8 +121,21 @@ pub async fn a_file_of_the_log_is_one_spelling_and_within_the_head(store: Arc<dy
     let head = store.log_file("checkpoint").await.expect("it reads").expect("it is there");
     assert_eq!(store.checkpoint().await, Ok(String::from_utf8(head).expect("text")));
     for nothing in [
-        "tile/0/001", "tile/0/001.p/5", "tile/1/000", "tile/1/000.p/2", "tile/entries/001", "tile/0/002.p/1", "tile/8/000",
-        "tile/0/000.p/256", "tile/00/000", "tile/0/0", "/tile/0/000", "tile/0/../0/000", "tile/entries/000.p/0", "", "x",
+        "tile/0/001",
+        "tile/0/001.p/5",
+        "tile/1/000",
+        "tile/1/000.p/2",
+        "tile/entries/001",
+        "tile/0/002.p/1",
+        "tile/8/000",
+        "tile/0/000.p/256",
+        "tile/00/000",
+        "tile/0/0",
+        "/tile/0/000",
+        "tile/0/../0/000",
+        "tile/entries/000.p/0",
+        "",
+        "x",
     ] {
         assert_eq!(len(nothing).await, None, "{nothing}");
     }
@@ -153,7 +166,8 @@ pub async fn leaves_come_in_order_from_anywhere(store: Arc<dyn Store>, _: Arc<Se
 
 pub async fn a_payload_says_what_was_recorded(store: Arc<dyn Store>, _: Arc<SetClock>) {
     let session = SessionId::new(daypass_domain::Time::from_micros(START), [3; 10]);
-    let scopes = [Scope::Subject(principal(1)), Scope::Session(session), Scope::Operational, Scope::Subject(principal(1))];
+    let scopes =
+        [Scope::Subject(principal(1)), Scope::Session(session), Scope::Operational, Scope::Subject(principal(1))];
     let mut commit = new(&thing("a", "new"));
     for (n, scope) in (0..).zip(&scopes) {
         commit.entries[0].parts.push(part(payload_id(n), scope.clone(), said(&format!("part {n}"))));

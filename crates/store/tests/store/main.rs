@@ -4,6 +4,7 @@
 mod backup;
 mod contract;
 mod contract_log;
+mod contract_model;
 mod durable;
 mod forged;
 mod kill;
@@ -47,4 +48,5 @@ contract! {
         leaves_come_in_order_from_anywhere,
         a_payload_says_what_was_recorded,
         a_payload_id_is_used_once;
+    contract_model: random_steps_do_what_a_model_does;
 }

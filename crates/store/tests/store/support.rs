@@ -18,7 +18,7 @@ use daypass_ledger::{
 use daypass_ports::{
     record::{Commit, CommitError, Committed, Due, Entry, Expect, Kind, Part, Read, RetentionClass, Scope, Stored},
     store::Store,
-    world::{Boot, Clock, Random, random_bytes},
+    world::{Boot, Clock, Random},
 };
 use daypass_seal::MasterKey;
 use daypass_store::{OpenError, Options, Rollback, SqliteStore};
@@ -224,11 +224,6 @@ pub async fn verified(store: &dyn Store) -> Report {
     }
     folder.insert("checkpoint".to_owned(), head.into_bytes());
     verify(&folder, &key, None).expect("the log verifies")
-}
-
-/// An id for an entry's part from the fixture's random bytes.
-pub fn fresh_payload(random: &dyn Random) -> PayloadId {
-    PayloadId::new(Time::from_micros(START), random_bytes(random))
 }
 
 pub fn said(text: &str) -> Value {
