@@ -13,16 +13,28 @@ use crate::{Holder, Party, PartyKind, Yes};
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Directory {
     principals: BTreeMap<PrincipalId, Principal>,
-    groups: BTreeMap<Name, BTreeSet<PrincipalId>>,
+    groups: BTreeSet<Name>,
+    groups_of: BTreeMap<PrincipalId, BTreeSet<Name>>,
+    voices: BTreeMap<PrincipalId, Yes>,
 }
 
 impl Directory {
     /// From all principals (disabled ones too) and all groups.
     #[must_use]
     pub fn new(principals: impl IntoIterator<Item = Principal>, groups: impl IntoIterator<Item = Group>) -> Self {
-        let principals = principals.into_iter().map(|p| (p.id, p)).collect();
-        let groups = groups.into_iter().map(|g| (g.name, g.members)).collect();
-        Self { principals, groups }
+        let mut directory = Self::default();
+        for Group { id: _, name, members } in groups {
+            for member in members {
+                directory.groups_of.entry(member).or_default().insert(name.clone());
+            }
+            directory.groups.insert(name);
+        }
+        for principal in principals {
+            let voice = directory.voice_of(&principal);
+            directory.voices.extend(voice.map(|yes| (principal.id, yes)));
+            directory.principals.insert(principal.id, principal);
+        }
+        directory
     }
 
     /// A principal as policy reads it; nothing when it is unknown, or is a workload whose owner is unknown or is
@@ -50,31 +62,35 @@ impl Directory {
     /// What this principal's yes would be worth now: nothing unless it is an active user. Workloads never approve. // I8
     #[must_use]
     pub fn yes_of(&self, approver: PrincipalId) -> Option<Yes> {
-        let principal = self.principals.get(&approver)?;
-        let user = match principal.kind {
-            Kind::User => principal.is_active(),
-            Kind::Workload { .. } => false,
-        };
-        user.then(|| Yes { person: principal.person(), name: principal.name.clone(), groups: self.groups_of(approver) })
+        self.voices.get(&approver).cloned()
     }
 
     /// Everybody who could say yes to anything: the active users.
-    pub fn voices(&self) -> impl Iterator<Item = Yes> {
-        self.principals.keys().filter_map(|id| self.yes_of(*id))
+    pub fn voices(&self) -> impl Iterator<Item = &Yes> {
+        self.voices.values()
     }
 
     /// The names of all groups.
     pub fn group_names(&self) -> impl Iterator<Item = &Name> {
-        self.groups.keys()
+        self.groups.iter()
     }
 
     /// Whether there is a group of this name.
     #[must_use]
     pub fn has_group(&self, name: &Name) -> bool {
-        self.groups.contains_key(name)
+        self.groups.contains(name)
     }
 
     fn groups_of(&self, id: PrincipalId) -> BTreeSet<Name> {
-        self.groups.iter().filter(|(_, members)| members.contains(&id)).map(|(name, _)| name.clone()).collect()
+        self.groups_of.get(&id).cloned().unwrap_or_default()
+    }
+
+    fn voice_of(&self, principal: &Principal) -> Option<Yes> {
+        let may = match principal.kind {
+            Kind::User => principal.is_active(),
+            Kind::Workload { .. } => false,
+        };
+        let (person, name) = (principal.person(), principal.name.clone());
+        may.then(|| Yes { person, name, groups: self.groups_of(principal.id) })
     }
 }

@@ -126,24 +126,23 @@ struct Search<'a> {
     /// What is asked, without the approvals: quorums are given to the evaluator by name.
     act: Act,
     met: BTreeSet<String>,
-    voices: Voices,
+    voices: Voices<'a>,
     /// Everybody who could still say yes.
-    others: Vec<Yes>,
+    others: Vec<&'a Yes>,
     picks: Vec<Pick>,
 }
 
 impl<'a> Search<'a> {
-    fn new(policies: &'a PolicySet, input: &Input, directory: &Directory, case: &'a Case) -> Self {
+    fn new(policies: &'a PolicySet, input: &'a Input, directory: &'a Directory, case: &'a Case) -> Self {
         let met = policies.quorums_met(input);
         let mut act = input.act.clone();
-        let (mut voices, mut others, mut picks) = (Voices::default(), Vec::new(), Vec::new());
-        if let Act::Use(used) = &mut act {
-            let parties = used.parties(&input.principal);
-            voices = Voices::of(&used.approvals, &parties);
-            let may = directory.voices().filter(|y| !parties.contains(&y.person) && !voices.has(y.person));
-            others = may.collect();
-            used.approvals.clear();
-            picks = picks_of_use(policies, &used.asked, &met, &voices, &others);
+        let (mut voices, mut others, mut picks) = (Voices::default(), Vec::<&Yes>::new(), Vec::new());
+        if let (Act::Use(asked), Act::Use(supposed)) = (&input.act, &mut act) {
+            let parties = asked.parties(&input.principal);
+            voices = Voices::of(&asked.approvals, &parties);
+            others = directory.voices().filter(|y| !parties.contains(&y.person) && !voices.has(y.person)).collect();
+            supposed.approvals.clear();
+            picks = picks_of_use(policies, &asked.asked, &met, &voices, &others);
         }
         if act.second_factor_age_s() != Some(0) {
             picks.push(Pick::SecondFactor);
@@ -255,7 +254,7 @@ impl<'a> Search<'a> {
 
     fn approvals(&self, quorum: &Quorum) -> Lack {
         let given = quorum.filled(&self.voices);
-        let helps = |yes: &&Yes| quorum.filled(&self.voices.with(yes)) > given;
+        let helps = |yes: &&&'a Yes| quorum.filled(&self.voices.with(yes)) > given;
         let mut who: Vec<Name> = self.others.iter().filter(helps).map(|y| y.name.clone()).collect();
         who.sort();
         who.truncate(WHO_MAX);
@@ -268,10 +267,10 @@ fn picks_of_use(
     policies: &PolicySet,
     asked: &crate::AskedFacts,
     met: &BTreeSet<String>,
-    voices: &Voices,
-    others: &[Yes],
+    voices: &Voices<'_>,
+    others: &[&Yes],
 ) -> Vec<Pick> {
-    let everybody = Voices::of(voices.iter().chain(others), &[]);
+    let everybody = Voices::of(voices.iter().chain(others.iter().copied()), &[]);
     let open = |q: &&Quorum| !met.contains(q.text()) && q.is_met(&everybody);
     let quorums = policies.quorums().iter().filter(open).take(QUORUMS_MAX).cloned();
     let mut picks = Vec::new();

@@ -127,14 +127,14 @@ impl Quorum {
 
     /// Whether these people fill every place. // I8
     #[must_use]
-    pub fn is_met(&self, voices: &Voices) -> bool {
+    pub fn is_met(&self, voices: &Voices<'_>) -> bool {
         voices.len() >= self.people() && self.filled(voices) == self.people()
     }
 
     /// How many places these people can fill at once.
     #[must_use]
-    pub fn filled(&self, voices: &Voices) -> usize {
-        let people: Vec<&Yes> = voices.0.values().collect();
+    pub fn filled(&self, voices: &Voices<'_>) -> usize {
+        let people: Vec<&Yes> = voices.iter().collect();
         let places = self.places();
         matched(places.len(), people.len(), |place, person| places[place].admits(people[person]))
     }
@@ -157,15 +157,15 @@ impl Quorum {
 
 /// The people whose yes counts: distinct, and none of them a party to what is asked. // I8
 #[derive(Debug, Clone, Default)]
-pub struct Voices(BTreeMap<Person, Yes>);
+pub struct Voices<'a>(BTreeMap<Person, &'a Yes>);
 
-impl Voices {
+impl<'a> Voices<'a> {
     /// Those of `given` that count where `parties` ask and hold. // I8
-    pub fn of<'a>(given: impl IntoIterator<Item = &'a Yes>, parties: &[Person]) -> Self {
+    pub fn of(given: impl IntoIterator<Item = &'a Yes>, parties: &[Person]) -> Self {
         let mut voices = BTreeMap::new();
         for yes in given {
             if !parties.contains(&yes.person) {
-                voices.entry(yes.person).or_insert_with(|| yes.clone());
+                voices.entry(yes.person).or_insert(yes);
             }
         }
         Self(voices)
@@ -190,15 +190,15 @@ impl Voices {
     }
 
     /// All of them.
-    pub fn iter(&self) -> impl Iterator<Item = &Yes> {
-        self.0.values()
+    pub fn iter(&self) -> impl Iterator<Item = &'a Yes> + use<'_, 'a> {
+        self.0.values().copied()
     }
 
     /// These and one more.
     #[must_use]
-    pub fn with(&self, yes: &Yes) -> Self {
+    pub fn with(&self, yes: &'a Yes) -> Self {
         let mut more = self.0.clone();
-        more.entry(yes.person).or_insert_with(|| yes.clone());
+        more.entry(yes.person).or_insert(yes);
         Self(more)
     }
 }

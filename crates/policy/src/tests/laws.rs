@@ -206,7 +206,7 @@ fn granted(input: &Input, lacks: &[&Lack]) -> Input {
         }
         let Act::Use(used) = &mut input.act else { continue };
         match lack {
-            Lack::Approvals { .. } => used.approvals = directory().voices().collect(),
+            Lack::Approvals { .. } => used.approvals = directory().voices().cloned().collect(),
             Lack::Reason => used.asked.reason_given = true,
             Lack::Ticket { like } => {
                 used.asked.ticket = ticket(&like.clone().unwrap_or("any".into()).replace('*', "7"));

@@ -112,7 +112,7 @@ proptest! {
 #[test]
 fn an_unknown_group_is_never_met() {
     let quorum: Quorum = "1 nobody-made-this".parse().unwrap();
-    let everybody: Vec<Yes> = super::directory().voices().collect();
+    let everybody: Vec<Yes> = super::directory().voices().cloned().collect();
     assert!(!quorum.is_met(&Voices::of(&everybody, &[])));
 }
 
