@@ -120,10 +120,8 @@ impl State {
     ];
 
     fn enter(self, last: &[u8]) -> Front {
-        let mut front = Front::new(match self {
-            Self::Startup | Self::StartupAfterGss | Self::StartingTls => Start::Plain,
-            _ => Start::Tls,
-        });
+        let plain = matches!(self, Self::Startup | Self::StartupAfterGss | Self::StartingTls);
+        let mut front = Front::new(if plain { Start::Plain } else { Start::Tls });
         match self {
             Self::Startup | Self::StartupInTls => {}
             Self::StartupAfterGss => front.from_client(&packet(80_877_104, b"")),
