@@ -117,6 +117,15 @@ pub enum OpenError {
         /// What is wrong with it.
         why: String,
     },
+    /// The head file is where it guards nothing.
+    #[error(
+        "the head file {head} is inside the data folder, so whoever puts the folder back puts it back too. \
+         Keep it in another folder, best where the data folder's snapshots and backups don't reach", head = .head.display()
+    )]
+    HeadInside {
+        /// The file.
+        head: PathBuf,
+    },
     /// A backup is only ever restored into an empty folder.
     #[error("{folder} is not empty, and a backup is restored only into an empty folder. Move what is there away first", folder = .folder.display())]
     NotEmpty {

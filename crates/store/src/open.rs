@@ -38,6 +38,7 @@ pub struct Options {
     /// The data folder; made when it isn't there, for this user alone.
     pub folder: PathBuf,
     /// Where the newest signed checkpoint is kept: outside of `folder`, best where its backups and snapshots don't reach.
+    /// Its folder is made when it isn't there.
     pub head_file: PathBuf,
     /// The root of the keys of rows and payloads.
     pub keys: MasterKey,
@@ -90,6 +91,7 @@ impl Keys {
 pub(crate) async fn open(mut options: Options) -> Result<SqliteStore, OpenError> {
     let keys = Keys::derive(&mut options)?;
     make_folder(&options.folder)?;
+    place_head(&options)?;
     let lock = FolderLock::take(&options.folder)?;
     let file = options.folder.join(schema::FILE);
     make_file(&file)?;
@@ -151,9 +153,23 @@ fn is_rollback(error: &OpenError) -> bool {
         | OpenError::OtherLog { .. }
         | OpenError::LogKey { .. }
         | OpenError::LogDamaged { .. }
+        | OpenError::HeadInside { .. }
         | OpenError::NotEmpty { .. }
         | OpenError::Database { .. } => false,
     }
+}
+
+/// Makes the head file's folder, and sees that it isn't the data folder, whatever links lead there.
+fn place_head(options: &Options) -> Result<(), OpenError> {
+    let Some(around) = options.head_file.parent().filter(|folder| !folder.as_os_str().is_empty()) else {
+        return Ok(());
+    };
+    make_folder(around)?;
+    let real = |folder: &Path| folder.canonicalize().map_err(|e| OpenError::of_io(folder, &e));
+    if real(around)?.starts_with(real(&options.folder)?) {
+        return Err(OpenError::HeadInside { head: options.head_file.clone() });
+    }
+    Ok(())
 }
 
 /// Makes or migrates the tables, in one transaction.

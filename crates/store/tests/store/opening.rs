@@ -6,6 +6,7 @@ use std::{
     path::Path,
 };
 
+use daypass_ports::store::Store as _;
 use daypass_seal::MasterKey;
 use daypass_store::{OpenError, Rollback, RolledBack, SqliteStore};
 use zeroize::Zeroizing;
@@ -203,6 +204,25 @@ async fn a_head_file_that_is_missing_or_of_something_else_is_refused() {
     assert!(matches!(fixture.open_error().await, OpenError::HeadUnreadable { .. }));
     fs::write(fixture.head_file(), &head).expect("it writes");
     assert_eq!(verified(&*fixture.open().await).await.size, 2);
+}
+
+#[tokio::test]
+async fn a_head_file_has_a_folder_of_its_own() {
+    let fixture = Fixture::new();
+    let link = fixture.root.path().join("link");
+    fs::create_dir(fixture.folder()).expect("a folder");
+    std::os::unix::fs::symlink(fixture.folder(), &link).expect("a link");
+    for inside in [fixture.folder().join("head"), fixture.folder().join("deeper/head"), link.join("head")] {
+        let mut options = fixture.options();
+        options.head_file.clone_from(&inside);
+        assert_eq!(SqliteStore::open(options).await.err(), Some(OpenError::HeadInside { head: inside }));
+    }
+    let mut options = fixture.options();
+    options.head_file = fixture.root.path().join("made/for/it/head");
+    let store = SqliteStore::open(options).await.expect("it opens");
+    put(&store, &thing("a", "new")).await;
+    let head = fs::read_to_string(fixture.root.path().join("made/for/it/head")).expect("it reads");
+    assert_eq!(store.checkpoint().await, Ok(head));
 }
 
 #[tokio::test]
