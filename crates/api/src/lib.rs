@@ -1,1 +1,53 @@
 //! Wire types of the REST API, shared by the server and the CLI.
+//!
+//! JSON everywhere. A time is RFC 3339 text ([`Timestamp`]); a length of time is whole seconds in a field that ends in
+//! `_s`; nothing is a float; an id is its prefixed text (`grant_0193...`); a word out of a fixed set is snake_case. What
+//! has several shapes is an object with a tag. Request bodies refuse fields that they don't know; responses may gain
+//! fields, so clients ignore what they don't know.
+//!
+//! Errors are [`Problem`]s (RFC 9457). Nothing here depends on how the server does anything.
+
+pub mod changes;
+pub mod events;
+pub mod grants;
+pub mod health;
+pub mod id;
+pub mod ledger;
+pub mod people;
+pub mod policy;
+pub mod problem;
+pub mod requests;
+pub mod resources;
+pub mod secret;
+pub mod sessions;
+pub mod signin;
+pub mod time;
+pub mod tokens;
+
+pub use id::*;
+pub use problem::Problem;
+pub use secret::SecretText;
+pub use time::Timestamp;
+
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+/// One page of a list. Ask for the next with `?after=` and what `next` says.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct Page<T> {
+    /// What is on it.
+    pub items: Vec<T>,
+    /// What to ask for the next page by; absent on the last.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub next: Option<String>,
+}
+
+/// Whether something is to be done, or only planned.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Mode {
+    /// Only say what would be done.
+    Plan,
+    /// Do it, or propose it where another administrator has to approve.
+    Apply,
+}
