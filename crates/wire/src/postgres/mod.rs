@@ -5,6 +5,10 @@
 //! - [`front`]: the client's door, up to ReadyForQuery; [`startup`] says what the client asked for, [`cancel`] what its cancel key is.
 //! - [`back`]: the target's handshake.
 //!
+//! After them:
+//!
+//! - [`relay`]: passes everything on, and tells what is done; [`redact`] keeps passwords out of that.
+//!
 //! Underneath:
 //!
 //! - [`frame`]: where messages begin and end.
@@ -19,5 +23,7 @@ pub mod front;
 pub mod message;
 mod outbox;
 pub mod read;
+pub mod redact;
 mod refusals;
+pub mod relay;
 pub mod startup;
