@@ -21,7 +21,7 @@ pub enum Start {
 pub enum Output {
     /// Send these bytes.
     ToClient(Bytes),
-    /// Do the server's side of the TLS handshake, then call [`Front::tls_started`].
+    /// Do the server's side of the TLS handshake, then call [`Front::tls_started`](super::Front::tls_started).
     StartTls,
     /// Find out, then answer.
     Ask(Ask),
@@ -34,12 +34,12 @@ pub enum Output {
 /// What the machine can't know.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Ask {
-    /// How this user proves who it is: answer with [`Front::credential`], for unknown users too.
+    /// How this user proves who it is: answer with [`Front::credential`](super::Front::credential), for unknown users too.
     Credential {
         /// The name, of whatever form.
         user: String,
     },
-    /// The user is who it says, and wants in: answer with [`Front::notice`] any number of times, then [`Front::admit`] or [`Front::refuse`].
+    /// The user is who it says, and wants in: answer with [`Front::notice`](super::Front::notice) any number of times, then [`Front::admit`](super::Front::admit) or [`Front::refuse`](super::Front::refuse).
     Open(Box<Door>),
 }
 
