@@ -31,22 +31,14 @@ const HELD_UP: Duration = Duration::from_millis(60);
 const FIRST_PAUSE: Duration = Duration::from_millis(1);
 const LONGEST_PAUSE: Duration = Duration::from_millis(50);
 
+type Answers = BTreeMap<LoginName, Result<CutReport, TargetError>>;
+
 /// Process ids that were ended, by login.
 type Ended = HashMap<String, BTreeSet<i32>>;
 
 pub(super) async fn cut(pool: &Pool, at: &Administration, logins: &[LoginName]) -> Vec<Result<CutReport, TargetError>> {
     let ours: Vec<&LoginName> = logins.iter().filter(|login| login.is_of(at.installation)).collect();
-    let mut answers = cut_ours(pool, at, &ours).await;
-    if answers.len() > 1 && answers.values().any(Result::is_err) {
-        // One that can't be ended shall not keep the others: each alone.
-        let again: Vec<&LoginName> =
-            ours.iter().filter(|l| !matches!(answers.get(**l), Some(Ok(_)))).copied().collect();
-        if !again.iter().any(|login| matches!(answers.get(*login), Some(Err(TargetError::Unreachable { .. })))) {
-            for login in again {
-                answers.extend(cut_ours(pool, at, &[login]).await);
-            }
-        }
-    }
+    let answers = cut_apart(pool, at, &ours).await;
     logins
         .iter()
         .map(|login| match answers.get(login) {
@@ -56,12 +48,24 @@ pub(super) async fn cut(pool: &Pool, at: &Administration, logins: &[LoginName]) 
         .collect()
 }
 
+/// All together; in halves when that fails, so that one that can't be ended keeps no other: a dozen rounds find one
+/// among thousands. Where nothing can be asked at all, halves wouldn't help.
+async fn cut_apart(pool: &Pool, at: &Administration, logins: &[&LoginName]) -> Answers {
+    let answers = cut_ours(pool, at, logins).await;
+    let hopeless = |error: &TargetError| {
+        matches!(error, TargetError::Unreachable { .. } | TargetError::AdministratorRefused { .. })
+    };
+    if logins.len() < 2 || !answers.values().any(|answer| answer.as_ref().is_err_and(|error| !hopeless(error))) {
+        return answers;
+    }
+    let (some, others) = logins.split_at(logins.len() / 2);
+    let mut answers = Box::pin(cut_apart(pool, at, some)).await;
+    answers.extend(Box::pin(cut_apart(pool, at, others)).await);
+    answers
+}
+
 /// All of them together: either all have ended, or all carry the error.
-async fn cut_ours(
-    pool: &Pool,
-    at: &Administration,
-    logins: &[&LoginName],
-) -> BTreeMap<LoginName, Result<CutReport, TargetError>> {
+async fn cut_ours(pool: &Pool, at: &Administration, logins: &[&LoginName]) -> Answers {
     if logins.is_empty() {
         return BTreeMap::new();
     }

@@ -103,7 +103,7 @@ async fn clear(
             let Some(residue) = listed.iter().find(|residue| residue.ending.login == login.name) else {
                 continue;
             };
-            if let Err(error) = handover::hand_over(&inside, at, &login.name, &residue.ending.owns).await {
+            if let Err(error) = handover::hand_over(&inside, at, login, &residue.ending.owns).await {
                 failed.insert(login.name.clone());
                 answers.insert(login.name.clone(), Err(error));
             }
