@@ -193,7 +193,14 @@ pub async fn a_payload_id_is_used_once(store: Arc<dyn Store>, _: Arc<SetClock>) 
     let mut again = over(&read, &thing("a", "second"));
     again.entries[0].parts.push(part(payload_id(1), Scope::Operational, said("second")));
     assert!(matches!(store.append(again).await, Err(CommitError::BadEntry { .. })));
+    // Nor is the entry before it, in the same commit, there.
+    let mut second = new(&thing("b", "new"));
+    second.entry(entry("b"));
+    second.entries[1].parts.push(part(payload_id(1), Scope::Operational, said("second")));
+    let (second, next) = tokio::join!(store.append(second), store.append(new(&thing("c", "new"))));
+    assert!(matches!(second, Err(CommitError::BadEntry { .. })));
+    assert_eq!(next.expect("it commits").entries, [1]);
     assert_eq!(store.payload(payload_id(1)).await, Ok(Some(said("first"))));
     assert_eq!(get(&*store, "a").await.map(|r| r.version), Some(1));
-    assert_eq!(verified(&*store).await.size, 1);
+    assert_eq!(verified(&*store).await.size, 2);
 }

@@ -142,3 +142,19 @@ async fn a_lock_held_by_somebody_else_is_waited_for() {
     sqlx::raw_sql("ROLLBACK").execute(&mut other).await.expect("SQLite unlocks");
     assert_eq!(waiting.await.expect("no panic").expect("it commits").entries, [0]);
 }
+
+/// A COMMIT that fails may have been durable all the same, so nothing that was in memory is believed after a failure.
+#[tokio::test]
+async fn after_a_failure_the_log_is_read_back_from_the_disk() {
+    let fixture = Fixture::new();
+    let store = fixture.open().await;
+    put(&*store, &thing("a", "new")).await;
+    store.limit_pages(1).await.expect("it is limited");
+    assert!(store.append(new(&large("b"))).await.is_err());
+    // Stands for what such a COMMIT would have left.
+    let moved = sqlx::query("UPDATE head SET revision = 41").execute(&mut fixture.raw().await).await;
+    assert_eq!(moved.expect("SQLite does it").rows_affected(), 1);
+    store.limit_pages(u32::MAX).await.expect("it is lifted");
+    assert_eq!(put(&*store, &thing("c", "new")).await.revision, Revision(42));
+    assert_eq!(*store.watch().borrow(), Revision(42));
+}

@@ -1,5 +1,7 @@
 //! Erasing what was recorded, while the log goes on verifying. // I9
 
+use data_encoding::HEXLOWER;
+use daypass_ledger::Leaf;
 use daypass_ports::{
     record::Scope,
     store::{Store, StoreError},
@@ -48,10 +50,13 @@ async fn a_destroyed_key_erases_its_parts_and_the_log_still_verifies() {
 async fn nothing_of_a_destroyed_key_or_of_any_plain_text_is_in_the_folder() {
     let fixture = Fixture::new();
     let store = fixture.open().await;
-    with_parts(&*store, "a", &[(1, Scope::Subject(principal(1)))]).await;
+    // Several pages of keys, so that what is taken out leaves holes that nothing else fills.
+    for n in 0..60 {
+        with_parts(&*store, &format!("{n}"), &[(n, Scope::Subject(principal(n)))]).await;
+    }
     let mut db = fixture.raw().await;
-    let wrapped: Vec<u8> =
-        sqlx::query_scalar("SELECT wrapped FROM data_keys").fetch_one(&mut db).await.expect("there is a key");
+    let wrapped: Vec<(String, Vec<u8>)> =
+        sqlx::query_as("SELECT scope, wrapped FROM data_keys").fetch_all(&mut db).await.expect("there are keys");
     sqlx::Connection::close(db).await.expect("it closes");
     let holds = |needle: &[u8]| {
         std::fs::read_dir(fixture.folder()).expect("the folder").any(|file| {
@@ -59,10 +64,31 @@ async fn nothing_of_a_destroyed_key_or_of_any_plain_text_is_in_the_folder() {
             bytes.windows(needle.len()).any(|window| window == needle)
         })
     };
-    assert!(holds(&wrapped), "the test looks in the right place");
     assert!(!holds(b"secret words"));
-    store.destroy_key(&Scope::Subject(principal(1))).await.expect("it is destroyed");
-    assert!(!holds(&wrapped));
+    for n in (0..60).step_by(3) {
+        store.destroy_key(&Scope::Subject(principal(n))).await.expect("it is destroyed");
+    }
+    for n in 0..60 {
+        let scope = format!("subject:{}", principal(n));
+        let (_, wrapped) = wrapped.iter().find(|(s, _)| *s == scope).expect("it had a key");
+        assert_eq!(holds(&wrapped[1..]), n % 3 != 0, "{scope}");
+    }
+}
+
+#[tokio::test]
+async fn a_part_is_checked_against_its_entry() {
+    let fixture = Fixture::new();
+    let store = fixture.open().await;
+    with_parts(&*store, "a", &[(1, Scope::Operational)]).await;
+    let leaf = store.leaves(0, 1).await.expect("it reads").remove(0).1;
+    let digest = HEXLOWER.encode(&Leaf::parse(&leaf).expect("a leaf").commitments()[0].digest);
+    let text = String::from_utf8(leaf).expect("text");
+    let other = text.replace(&digest, &HEXLOWER.encode(&[7; 32]));
+    assert_ne!(text, other);
+    let change = sqlx::query("UPDATE leaves SET bytes = $1").bind(other.into_bytes());
+    change.execute(&mut fixture.raw().await).await.expect("SQLite does it");
+    let read = store.payload(payload_id(1)).await;
+    assert!(matches!(read, Err(StoreError::Unreadable { .. })), "{read:?}");
 }
 
 #[tokio::test]
