@@ -12,6 +12,9 @@
 //! Steps 2 to 4 may be repeated after any crash, in this order. `cut`, `list` and `remove` take many logins at once:
 //! one answer each, in their order; what fails for one doesn't fail the others. An error means *unknown*: try again.
 
+mod error;
+mod residue;
+
 use std::{
     collections::{BTreeMap, BTreeSet},
     fmt,
@@ -24,6 +27,10 @@ use daypass_domain::{
 };
 use serde::{Deserialize, Serialize};
 
+pub use self::{
+    error::TargetError,
+    residue::{Residue, ResidueItem, ResidueKind, Shown},
+};
 pub use crate::secret::Secret;
 
 /// How we reach a target as its administrator.
@@ -197,125 +204,6 @@ pub enum Presence {
     Gone,
 }
 
-/// What is there of a login before it is dropped. The names in it were chosen by whoever used the login: data, to be
-/// escaped wherever it is shown ([`ResidueItem`]'s `Display` does).
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Residue {
-    /// For which ending.
-    pub ending: Ending,
-    /// Whether the login was there. When it was gone, `items` says that the list is lost.
-    pub presence: Presence,
-    /// What remains and nobody declared: an ending with any is `Residue`.
-    pub items: Vec<ResidueItem>,
-    /// What goes to (or was made as) the role's declared owner: an ending with any, and no items, is `Kept`.
-    pub kept: Vec<ResidueItem>,
-    /// What the end itself undoes, so that nothing of it remains: transactions rolled back, memberships taken back.
-    pub undone: Vec<ResidueItem>,
-    /// How many objects the login owned. Items beyond [`Residue::MOST_ITEMS`] are counted here and not listed.
-    pub objects: u64,
-}
-
-impl Residue {
-    /// How many items each list has at most.
-    pub const MOST_ITEMS: usize = 1_000;
-}
-
-/// One thing that was found.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct ResidueItem {
-    /// What it is.
-    pub kind: ResidueKind,
-    /// In which database; none for what belongs to the whole server.
-    pub database: Option<String>,
-    /// Its identity as PostgreSQL gives it, at most 300 characters.
-    pub name: String,
-    /// What matters about it, in words; may be empty.
-    pub detail: String,
-}
-
-/// What a thing is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum ResidueKind {
-    /// The login was gone before a list was durable: what it left can't be told any more.
-    ListLost,
-    /// An object that the login owned: table, view, sequence, schema, type, large object and so on.
-    Object,
-    /// A function or procedure that the login owned.
-    Function,
-    /// A function that runs with its owner's rights.
-    SecurityDefiner,
-    /// Owned by a role that the login could become, and not there before the grant.
-    MadeAsAnother,
-    /// Something of a role that the login could become was opened to PUBLIC while the grant was live.
-    PublicGrant,
-    /// A membership given by the login, or by a role that it could become, while the grant was live.
-    Membership,
-    /// Default privileges of the login.
-    DefaultPrivileges,
-    /// A transaction prepared for two-phase commit.
-    PreparedTransaction,
-    /// A job of the pg_cron extension.
-    CronJob,
-    /// A publication, subscription, event trigger or replication slot.
-    Replication,
-    /// An attribute (CREATEROLE and so on) that somebody gave to the login after it was made.
-    Attribute,
-}
-
-impl ResidueKind {
-    /// In words.
-    #[must_use]
-    pub const fn word(self) -> &'static str {
-        match self {
-            Self::ListLost => "list lost",
-            Self::Object => "object",
-            Self::Function => "function",
-            Self::SecurityDefiner => "security definer function",
-            Self::MadeAsAnother => "made as another role",
-            Self::PublicGrant => "grant to PUBLIC",
-            Self::Membership => "membership",
-            Self::DefaultPrivileges => "default privileges",
-            Self::PreparedTransaction => "prepared transaction",
-            Self::CronJob => "cron job",
-            Self::Replication => "replication",
-            Self::Attribute => "attribute",
-        }
-    }
-}
-
-impl fmt::Display for ResidueItem {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.kind.word())?;
-        if let Some(database) = &self.database {
-            write!(f, " in {}", Shown(database))?;
-        }
-        write!(f, ": {}", Shown(&self.name))?;
-        if !self.detail.is_empty() {
-            write!(f, " ({})", Shown(&self.detail))?;
-        }
-        Ok(())
-    }
-}
-
-/// Text from outside, with control characters and the ones that reorder text escaped.
-#[derive(Debug, Clone, Copy)]
-pub struct Shown<'a>(pub &'a str);
-
-impl fmt::Display for Shown<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for c in self.0.chars() {
-            let reorders = matches!(c, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{2069}');
-            if c.is_control() || reorders || c == '\u{feff}' || c == '\u{61c}' {
-                write!(f, "{}", c.escape_default())?;
-            } else {
-                fmt::Write::write_char(f, c)?;
-            }
-        }
-        Ok(())
-    }
-}
-
 /// A login that is gone: seen in the catalog, not assumed.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Removed {
@@ -425,139 +313,6 @@ pub enum Severity {
     Broken,
 }
 
-/// Why something at a target didn't work. Texts that came from the server are data; they are shown escaped.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum TargetError {
-    /// No connection.
-    #[error("can't reach {address}: {}; see that the server runs and that this machine may connect to it", Shown(.why))]
-    Unreachable {
-        /// Host and port.
-        address: String,
-        /// What the system said.
-        why: String,
-    },
-    /// The server doesn't speak TLS, or isn't who it should be.
-    #[error("{address} didn't show that it is the declared server: {}; compare the resource's `tls`", Shown(.why))]
-    TlsRefused {
-        /// Host and port.
-        address: String,
-        /// What was wrong.
-        why: String,
-    },
-    /// TLS was switched off for an address that isn't this machine.
-    #[error("{address} is declared without TLS, which is only for loopback addresses; declare `verify` or `pin`")]
-    PlaintextRefused {
-        /// Host and port.
-        address: String,
-    },
-    /// The administrator login isn't let in.
-    #[error(
-        "{address} refused the administrator login \"{}\": {}; check what the credential's name is bound to, and pg_hba.conf",
-        Shown(.administrator), Shown(.why)
-    )]
-    AdministratorRefused {
-        /// Host and port.
-        address: String,
-        /// The login.
-        administrator: String,
-        /// What the server said.
-        why: String,
-    },
-    /// The administrator login may not do something that it must.
-    #[error("the administrator login may not {}; as the server's owner run: {}", Shown(.what), Shown(.fix))]
-    LacksPrivilege {
-        /// What.
-        what: String,
-        /// SQL.
-        fix: String,
-    },
-    /// A role that the resource names isn't there.
-    #[error("there is no role \"{}\" at {address}; create it there, or change the role's `member_of` or `owner`", Shown(.role))]
-    RoleMissing {
-        /// Which.
-        role: String,
-        /// Host and port.
-        address: String,
-    },
-    /// A role gives more than can be taken back.
-    #[error(
-        "\"{}\" can't be given for a while: {}, and what comes of that outlives a grant; give a role without it",
-        Shown(.role), Shown(.why)
-    )]
-    RoleTooStrong {
-        /// Which.
-        role: String,
-        /// What it can.
-        why: String,
-    },
-    /// It isn't ours.
-    #[error("\"{}\" doesn't carry this installation's id; it is left alone", Shown(.role))]
-    NotOurs {
-        /// The role.
-        role: String,
-    },
-    /// Something other than a SCRAM verifier was given.
-    #[error("a login is made from a SCRAM-SHA-256 verifier only, so that no password reaches a log; this is a bug")]
-    NotAVerifier,
-    /// The grant ended while its login was made; the login was left closed.
-    #[error("{grant} ended while its login was made; nothing can log in with it")]
-    NoLongerGiven {
-        /// Which.
-        grant: GrantId,
-    },
-    /// Another making or ending of the same login goes on.
-    #[error("another making or ending of \"{login}\" goes on at the target; it is tried again")]
-    Busy {
-        /// Which.
-        login: LoginName,
-    },
-    /// Backends of a login that was cut are still there.
-    #[error("{backends} backends of \"{login}\" at {address} don't end; it is tried again, look at them there")]
-    StillConnected {
-        /// Which.
-        login: LoginName,
-        /// How many.
-        backends: u32,
-        /// Host and port.
-        address: String,
-    },
-    /// More is there than the list says.
-    #[error("\"{login}\" owns more than its list says; list it again before it is dropped")]
-    ListStale {
-        /// Which.
-        login: LoginName,
-    },
-    /// A replica hasn't seen yet that the login can't log in.
-    #[error("the replica {address} is behind, logins that ended may still open there; it is tried again")]
-    ReplicaBehind {
-        /// Host and port.
-        address: String,
-    },
-    /// What gateways claim isn't known.
-    #[error(transparent)]
-    ClaimsUnknown(#[from] ClaimsUnknown),
-    /// No answer in time.
-    #[error("{address} gave no answer in time to: {what}; it is tried again")]
-    TimedOut {
-        /// Host and port.
-        address: String,
-        /// What was asked.
-        what: &'static str,
-    },
-    /// The server refused something else.
-    #[error("{address} refused to {what}: {} (SQLSTATE {sqlstate})", Shown(.message))]
-    Refused {
-        /// Host and port.
-        address: String,
-        /// What was asked.
-        what: &'static str,
-        /// Five characters, PostgreSQL's Appendix A.
-        sqlstate: String,
-        /// What it said.
-        message: String,
-    },
-}
-
 /// Making and ending access at targets.
 #[async_trait]
 pub trait Targets: Send + Sync {
@@ -607,16 +362,5 @@ mod tests {
         }
         assert!("daypass_abababababab_cdcdcdcdcdcd_a\"b".parse::<LoginName>().is_err());
         assert!(LoginName::quarantine(installation).parse::<LoginName>().is_err());
-    }
-
-    #[test]
-    fn hostile_names_are_not_shown_raw() {
-        let item = ResidueItem {
-            kind: ResidueKind::Object,
-            database: Some("a\u{1b}[2J".into()),
-            name: "x\ny\u{202e}".into(),
-            detail: String::new(),
-        };
-        assert_eq!(item.to_string(), "object in a\\u{1b}[2J: x\\ny\\u{202e}");
     }
 }

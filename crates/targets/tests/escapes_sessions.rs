@@ -154,7 +154,7 @@ async fn i5_a_node_that_lost_its_power_leaves_backends_that_are_reaped() {
     // The socket stays open and silent, as the server sees it when a node loses its power.
     let report = world.targets.reap(&world.at, &Claimed::default()).await.unwrap();
     assert_eq!(report.ended.len(), 1);
-    assert_eq!(report.uncovered, [login.clone()]);
+    assert_eq!(report.uncovered, std::slice::from_ref(&login));
     world.until(&format!("SELECT count(*) FROM pg_stat_activity WHERE usename = '{login}'"), "0").await;
     assert_eq!(world.ask("SELECT count(*) FROM accounts WHERE balance <> 100").await, "0");
 }
