@@ -50,6 +50,9 @@ pub struct Restored {
     pub file: PathBuf,
     /// How many entries its log has.
     pub entries: u64,
+    /// The log's origin as the backup says it, like `daypass.local/<installation>`: what to open the folder with. Checked at
+    /// the opening, against the key.
+    pub origin: String,
 }
 
 /// Makes a data folder from a backup: into an empty folder, after the backup was read through and found whole.
@@ -62,7 +65,7 @@ pub struct Restored {
 pub async fn restore(backup: &Path, folder: &Path) -> Result<Restored, OpenError> {
     // SQLite would say less clearly that it isn't there.
     File::open(backup).map_err(|e| OpenError::of_io(backup, &e))?;
-    let entries = inspect(backup).await?;
+    let (entries, origin) = inspect(backup).await?;
     make_folder(folder)?;
     let mut there = std::fs::read_dir(folder).map_err(|e| OpenError::of_io(folder, &e))?;
     if there.next().is_some() {
@@ -72,14 +75,14 @@ pub async fn restore(backup: &Path, folder: &Path) -> Result<Restored, OpenError
     let (to, failed_at) = (file.clone(), file.clone());
     let copied = tokio::task::spawn_blocking(move || copy_durably(&from, &to)).await;
     match copied {
-        Ok(Ok(())) => Ok(Restored { file, entries }),
+        Ok(Ok(())) => Ok(Restored { file, entries, origin }),
         Ok(Err(e)) => Err(OpenError::of_io(&failed_at, &e)),
         Err(e) => Err(OpenError::Folder { path: failed_at, why: e.to_string() }),
     }
 }
 
-/// Reads a backup through, and gives the size of its log.
-async fn inspect(backup: &Path) -> Result<u64, OpenError> {
+/// Reads a backup through, and gives the size and the origin of its log.
+async fn inspect(backup: &Path) -> Result<(u64, String), OpenError> {
     let failed = |e: sqlx::Error| OpenError::of_sqlite(backup, &e);
     let mut db = SqliteConnection::connect_with(&schema::still(backup)).await.map_err(failed)?;
     schema::check(&mut db, backup).await?;
@@ -91,7 +94,8 @@ async fn inspect(backup: &Path) -> Result<u64, OpenError> {
     // Only for telling: whether it is believed is decided at the opening, with the key.
     let head = SignedCheckpoint::parse(note.as_bytes())
         .map_err(|e| OpenError::LogDamaged { file: backup.to_owned(), why: e.to_string() })?;
-    Ok(head.unverified().size)
+    let head = head.unverified();
+    Ok((head.size, head.origin.to_string()))
 }
 
 /// Copies under another name first, so that half a copy never looks like a database.

@@ -35,7 +35,7 @@ async fn a_backup_restores_what_was_there_when_it_was_made() {
 
     fs::remove_dir_all(fixture.folder()).expect("the folder goes");
     let restored = restore(&backup, &fixture.folder()).await.expect("it restores");
-    assert_eq!(restored.file, fixture.database());
+    assert_eq!((&restored.file, restored.origin.as_str()), (&fixture.database(), "daypass.local/test"));
     assert!(matches!(fixture.open_error().await, OpenError::RolledBack(_)));
     let mut options = fixture.options();
     options.rollback = Rollback::Accept;
