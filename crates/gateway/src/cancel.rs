@@ -1,68 +1,32 @@
 //! Cancel requests: only one's own statement, and only while one's session may pass bytes.
 //!
-//! A client gets key data of ours, never the target's. The process number begins with the node's number, so that a
-//! cancel that comes to another node finds its way.
+//! A client gets key data of ours, never the target's; the real request is made here, over TLS where the target has it.
 
-use std::{fmt, sync::Arc};
+use std::{fmt, sync::Arc, time::Duration};
 
 use daypass_domain::resource::PostgresTarget;
-use daypass_ports::{
-    authority::NodeId,
-    world::{Random, random_bytes},
+use daypass_ports::dial::Dialer;
+use daypass_wire::postgres::{
+    back::{Errand, Output, TargetKey},
+    cancel::CancelKey,
 };
-use subtle::ConstantTimeEq;
+use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt},
+    time::timeout,
+};
 
-/// What a client cancels with: `BackendKeyData` of ours.
-#[derive(Clone, Copy)]
-pub struct CancelKey {
-    /// The process number: the node's number, then 24 random bits. Not secret.
-    pub process: u32,
-    /// The secret.
-    secret: [u8; 4],
-}
+use crate::{sessions::Sessions, upstream};
 
-impl CancelKey {
-    /// A new one of this node.
-    #[must_use]
-    pub fn new(node: NodeId, random: &dyn Random) -> Self {
-        let [a, b, c] = random_bytes(random);
-        // libpq reads it as a signed number; a negative one would be as good, but looks like a fault.
-        let process = u32::from_be_bytes([node.0 & 0x7f, a, b, c]);
-        Self { process, secret: random_bytes(random) }
-    }
+/// How long a request may take: PostgreSQL answers one by closing the connection.
+const PATIENCE: Duration = Duration::from_secs(5);
 
-    /// As a client sent it. Nothing for a secret of another length than ours.
-    #[must_use]
-    pub fn from_client(process: u32, secret: &[u8]) -> Option<Self> {
-        Some(Self { process, secret: secret.try_into().ok()? })
-    }
-
-    /// The secret, for the client that it belongs to.
-    #[must_use]
-    pub fn secret(&self) -> [u8; 4] {
-        self.secret
-    }
-
-    /// Whether it is the same, without telling by time how much of it is.
-    #[must_use]
-    pub fn same(&self, other: &Self) -> bool {
-        self.process == other.process && bool::from(self.secret.ct_eq(&other.secret))
-    }
-}
-
-impl fmt::Debug for CancelKey {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "CancelKey {{ process: {}, .. }}", self.process)
-    }
-}
-
-/// Where a cancel request goes: the target's own key data.
+/// Where a cancel request goes.
 #[derive(Clone)]
 pub struct CancelRoute {
     /// Whom to dial.
     pub target: Arc<PostgresTarget>,
-    /// The `CancelRequest` packet for it, whole.
-    pub packet: Arc<[u8]>,
+    /// The target's own key.
+    pub key: TargetKey,
 }
 
 impl fmt::Debug for CancelRoute {
@@ -71,20 +35,34 @@ impl fmt::Debug for CancelRoute {
     }
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::clock::SystemRandom;
-
-    #[test]
-    fn only_the_whole_key_is_the_same() {
-        let key = CancelKey::new(NodeId(3), &SystemRandom);
-        assert_eq!(key.process >> 24, 3);
-        assert!(key.same(&CancelKey::from_client(key.process, &key.secret()).unwrap()));
-        let mut wrong = key.secret();
-        wrong[3] ^= 1;
-        assert!(!key.same(&CancelKey::from_client(key.process, &wrong).unwrap()));
-        assert!(CancelKey::from_client(key.process, &[0; 32]).is_none());
-        assert!(!format!("{key:?}").contains("secret"));
+/// Passes a client's cancel request on, if the key is that of a live session. Says nothing to the client either way, as
+/// PostgreSQL does, so that keys can't be tried out.
+pub(crate) async fn cancel(sessions: &Sessions, dialer: &dyn Dialer, key: &CancelKey) {
+    let Some(route) = sessions.cancel_route(key) else {
+        tracing::debug!(?key, "a cancel request for no live session");
+        return;
+    };
+    match timeout(PATIENCE, pass_on(dialer, &route)).await {
+        Ok(Ok(())) => {}
+        Ok(Err(why)) => tracing::warn!(%why, ?route, "a cancel request didn't reach the target"),
+        Err(_) => tracing::warn!(?route, "a cancel request wasn't answered by the target within 5 s"),
     }
+}
+
+async fn pass_on(dialer: &dyn Dialer, route: &CancelRoute) -> Result<(), String> {
+    let dialed = dialer.dial(&route.target).await.map_err(|error| error.to_string())?;
+    let mut back = upstream::begin(Errand::Cancel(route.key.clone()), dialed.security).map_err(|e| e.to_string())?;
+    let mut stream = dialed.stream;
+    while let Some(output) = back.poll() {
+        match output {
+            Output::ToUpstream(bytes) => stream.write_all(&bytes).await.map_err(|error| error.to_string())?,
+            Output::CancelSent => break,
+            Output::Failed(error) => return Err(error.to_string()),
+            Output::StartTls | Output::Ready(_) => return Err("the handshake went astray".into()),
+        }
+    }
+    stream.flush().await.map_err(|error| error.to_string())?;
+    // The server closes when it has signalled its backend; what comes before the end isn't ours to read.
+    let _ = stream.read_u8().await;
+    Ok(())
 }

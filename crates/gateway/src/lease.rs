@@ -152,11 +152,6 @@ impl Lease {
         Ok(())
     }
 
-    /// Gives the lease up.
-    pub fn end(&self) {
-        self.until.end();
-    }
-
     /// Whether a byte may pass now.
     #[must_use]
     pub fn holds(&self, now: Boot) -> bool {
@@ -186,6 +181,8 @@ pub enum Stop {
     LeaseLost,
     /// The gateway is being stopped.
     Shutdown,
+    /// What it did isn't durably recorded.
+    Unrecorded,
 }
 
 impl Stop {
@@ -197,6 +194,7 @@ impl Stop {
             Self::Killed => SessionEnd::Killed,
             Self::LeaseLost => SessionEnd::LeaseLost,
             Self::Shutdown => SessionEnd::Shutdown,
+            Self::Unrecorded => SessionEnd::RecordingFailed,
         }
     }
 }

@@ -1,10 +1,26 @@
 //! Listeners, leases, sessions, recording.
+//!
+//! A connection goes through `door` (who is it, may it in), `session` (the target's handshake) and `pump` (the relay's
+//! driver). What holds it meanwhile: `lease` and `leased` (no byte passes that may not), `sessions` (what can be cut),
+//! `follow` (what has ended), `recording` (nothing passes that isn't written down).
 
-pub mod attempts;
-pub mod cancel;
+mod attempts;
+mod cancel;
 pub mod clock;
+mod door;
 mod follow;
-pub mod lease;
-pub mod metrics;
+mod gateway;
+mod lease;
+mod leased;
+mod metrics;
+mod node;
+mod pump;
 pub mod recording;
-pub mod sessions;
+mod session;
+mod sessions;
+mod spans;
+mod upstream;
+mod words;
+
+pub use gateway::{Config, Gateway, GatewayHandle, Limits, StartError, World};
+pub use metrics::{CUT_BUCKETS_US, Snapshot};

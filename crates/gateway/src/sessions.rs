@@ -1,24 +1,22 @@
 //! The sessions that are open on this node, in memory: what can be cut. The store's rows are history.
 
 use std::{
-    fmt,
     collections::{BTreeMap, HashMap, HashSet},
-    sync::{
-        Arc, Mutex, MutexGuard, PoisonError,
-        atomic::{AtomicU64, Ordering},
-    },
+    fmt,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
-use daypass_domain::{GrantId, SessionId, Span, end::EndCause, session::Passed};
+use daypass_domain::{GrantId, SessionId, Span, end::EndCause};
 use daypass_ports::{
     record::{Permit, Revision},
     store::Changes,
     world::{Boot, Clock},
 };
+use daypass_wire::postgres::cancel::{CancelKey, SERIAL_MAX};
 use tokio::sync::Notify;
 
 use crate::{
-    cancel::{CancelKey, CancelRoute},
+    cancel::CancelRoute,
     lease::{Asked, Deadline, Lease, Leash, Stop},
     metrics::Metrics,
 };
@@ -45,7 +43,9 @@ impl fmt::Debug for Sessions {
 struct Open {
     sessions: HashMap<SessionId, Held>,
     grants: HashMap<GrantId, Grant>,
-    cancel: HashMap<u32, SessionId>,
+    /// The sessions by the serial number that their cancel keys carry.
+    serials: HashMap<u32, SessionId>,
+    next_serial: u32,
     revision: Revision,
     doors: Doors,
 }
@@ -54,7 +54,20 @@ struct Open {
 struct Held {
     grant: GrantId,
     leash: Arc<Leash>,
+    serial: u32,
     cancel: Option<(CancelKey, CancelRoute)>,
+}
+
+impl Open {
+    /// A number that no live session has: there are eight million, and far fewer sessions.
+    fn serial(&mut self) -> u32 {
+        loop {
+            self.next_serial = self.next_serial % SERIAL_MAX + 1;
+            if !self.serials.contains_key(&self.next_serial) {
+                return self.next_serial;
+            }
+        }
+    }
 }
 
 #[derive(Debug)]
@@ -115,31 +128,8 @@ pub struct Registered {
     sessions: Arc<Sessions>,
     session: SessionId,
     leash: Arc<Leash>,
-    /// What passed so far, for whoever looks.
-    pub counts: Arc<Counts>,
-}
-
-/// What passed through one session so far.
-#[derive(Debug, Default)]
-pub struct Counts {
-    /// Statements begun.
-    pub statements: AtomicU64,
-    /// Bytes from the client.
-    pub bytes_in: AtomicU64,
-    /// Bytes to the client.
-    pub bytes_out: AtomicU64,
-}
-
-impl Counts {
-    /// All of it.
-    #[must_use]
-    pub fn passed(&self) -> Passed {
-        Passed {
-            statements: self.statements.load(Ordering::Relaxed),
-            bytes_in: self.bytes_in.load(Ordering::Relaxed),
-            bytes_out: self.bytes_out.load(Ordering::Relaxed),
-        }
-    }
+    /// The serial number for its cancel key.
+    pub serial: u32,
 }
 
 impl Registered {
@@ -149,18 +139,11 @@ impl Registered {
         &self.leash
     }
 
-    /// A cancel request with this key is for the session. False when another session has that key: take another.
-    #[must_use]
-    pub fn cancel_by(&self, key: CancelKey, route: CancelRoute) -> bool {
-        let mut open = self.sessions.lock();
-        if open.cancel.contains_key(&key.process) {
-            return false;
+    /// A cancel request with this key, which carries the session's serial number, is for it.
+    pub fn cancel_by(&self, key: CancelKey, route: CancelRoute) {
+        if let Some(held) = self.sessions.lock().sessions.get_mut(&self.session) {
+            held.cancel = Some((key, route));
         }
-        let Some(held) = open.sessions.get_mut(&self.session) else { return true };
-        let process = key.process;
-        held.cancel = Some((key, route));
-        open.cancel.insert(process, self.session);
-        true
     }
 }
 
@@ -168,9 +151,7 @@ impl Drop for Registered {
     fn drop(&mut self) {
         let mut open = self.sessions.lock();
         if let Some(held) = open.sessions.remove(&self.session) {
-            if let Some((key, _)) = held.cancel {
-                open.cancel.remove(&key.process);
-            }
+            open.serials.remove(&held.serial);
             if let Some(grant) = open.grants.get_mut(&held.grant) {
                 grant.sessions.remove(&self.session);
                 if grant.sessions.is_empty() {
@@ -232,11 +213,14 @@ impl Sessions {
         });
         grant.sessions.insert(terms.session);
         let leash = Arc::new(Leash::new(Arc::clone(&self.lease), Arc::clone(&grant.deadline)));
-        open.sessions
-            .insert(terms.session, Held { grant: terms.grant, leash: Arc::clone(&leash), cancel: None });
+        let serial = open.serial();
+        open.serials.insert(serial, terms.session);
+        let held = Held { grant: terms.grant, leash: Arc::clone(&leash), serial, cancel: None };
+        open.sessions.insert(terms.session, held);
         drop(open);
+        self.metrics.opened();
         self.moved.notify_one();
-        Ok(Registered { sessions: Arc::clone(self), session: terms.session, leash, counts: Arc::default() })
+        Ok(Registered { sessions: Arc::clone(self), session: terms.session, leash, serial })
     }
 
     /// What ended, ends here: after this no byte of it passes. Gives the sessions that were cut.
@@ -317,6 +301,15 @@ impl Sessions {
         }
     }
 
+    /// Cuts these.
+    pub fn cut(&self, sessions: &[SessionId], why: &Stop) {
+        let now = self.clock.boot();
+        let open = self.lock();
+        for held in sessions.iter().filter_map(|session| open.sessions.get(session)) {
+            held.leash.cut(why.clone(), now);
+        }
+    }
+
     /// Returns when none of these is in the registry: their sockets are closed.
     pub async fn gone(&self, sessions: &[SessionId]) {
         loop {
@@ -340,6 +333,12 @@ impl Sessions {
         self.lock().sessions.keys().copied().collect()
     }
 
+    /// Whether the node's lease holds.
+    #[must_use]
+    pub fn lease_holds(&self) -> bool {
+        self.lease.holds(self.clock.boot())
+    }
+
     /// How many are open.
     #[must_use]
     pub fn count(&self) -> usize {
@@ -350,9 +349,9 @@ impl Sessions {
     #[must_use]
     pub fn cancel_route(&self, key: &CancelKey) -> Option<CancelRoute> {
         let open = self.lock();
-        let held = open.sessions.get(open.cancel.get(&key.process)?)?;
+        let held = open.sessions.get(open.serials.get(&key.serial())?)?;
         held.leash.check(self.clock.boot()).ok()?;
-        // The map found the number; that the secret is the same is looked at in constant time.
-        held.cancel.as_ref().filter(|(own, _)| own.same(key)).map(|(_, route)| route.clone())
+        // The map found the number; the secret is compared in constant time.
+        held.cancel.as_ref().filter(|(own, _)| own.is(key)).map(|(_, route)| route.clone())
     }
 }

@@ -38,11 +38,21 @@ impl SessionRecorder {
     /// When it can't be written.
     pub fn open(stream: Arc<Stream>, terms: &Terms) -> Result<Self, RecordingError> {
         let RecordingKey(key) = &terms.recording_key;
+        Self::raw(stream, terms.session, **key, Header::of(terms).encode())
+    }
+
+    /// With a header that is encoded already.
+    pub(super) fn raw(
+        stream: Arc<Stream>,
+        session: SessionId,
+        key: [u8; 32],
+        header: Vec<u8>,
+    ) -> Result<Self, RecordingError> {
         let mut recorder = Self {
             stream,
-            session: terms.session,
-            key: DataKey::from_bytes(**key),
-            header: Header::of(terms).encode(),
+            session,
+            key: DataKey::from_bytes(key),
+            header,
             sealing: None,
             chain: Chain::default(),
             plain: Vec::new(),
