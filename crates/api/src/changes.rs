@@ -12,6 +12,9 @@ pub struct Proposed {
     pub outcome: Outcome,
     /// What is, or would be, done: one line each.
     pub plan: Vec<String>,
+    /// What may not be meant: of policies and resources.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub warnings: Vec<String>,
     /// A secret for the caller, shown once.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub handed: Option<Handed>,

@@ -34,8 +34,10 @@ pub enum PolicyChecked {
     Fine {
         /// Their digest.
         digest: String,
-        /// What applying them would do: one line each.
-        plan: Vec<String>,
+        /// How many policies they hold.
+        policies: u32,
+        /// What may not be meant, each with its place.
+        warnings: Vec<String>,
     },
     /// They can't.
     Refused {

@@ -25,11 +25,14 @@ impl fmt::Display for BadTimestamp {
 impl std::error::Error for BadTimestamp {}
 
 impl Timestamp {
+    /// The first moment of the year 1, and the last of the years that RFC 3339 writes (a day early: jiff stops there).
+    const ENDS: (i64, i64) = (-62_135_596_800_000_000, 253_402_207_199_999_999);
+
     /// From microseconds since 1970-01-01T00:00:00Z. What lies beyond the years that RFC 3339 can write is moved to the
     /// nearest that it can.
     #[must_use]
     pub fn from_micros(micros: i64) -> Self {
-        Self(micros.clamp(jiff::Timestamp::MIN.as_microsecond(), jiff::Timestamp::MAX.as_microsecond()))
+        Self(micros.clamp(Self::ENDS.0, Self::ENDS.1))
     }
 
     /// Microseconds since 1970-01-01T00:00:00Z.
