@@ -263,7 +263,7 @@ async fn a_target_that_isnt_as_declared_says_whose_fault_it_is() {
     assert!(matches!(plain, Err(TargetError::AdministratorRefused { .. })), "{plain:?}");
     let pin = Digest::of(world.pg.scratch().certificate_der());
     make(&|at| at.target.tls = TargetTls::Pin { sha256: pin }).await.unwrap();
-    // The administrator's connections were bound to their channel: the mechanism was SCRAM-SHA-256-PLUS.
+    // What a gateway dials knows the certificate that SCRAM-SHA-256-PLUS binds to.
     let dialed = PostgresDialer.dial(&world.at.target).await.unwrap();
     assert!(matches!(dialed.security, DialSecurity::Tls { server_end_point: Some(hash) } if hash.len() == 32));
     let mut target = world.at.target.clone();
