@@ -91,8 +91,6 @@ pub mod event {
         SECOND_FACTOR_SHOWN = "signin.second_factor_shown";
         /// A principal's personal connection secret was given to it, for its token.
         CONNECTION_SECRET_GIVEN = "signin.connection_secret_given";
-        /// Sign-ins, tokens and invitations whose time was up were removed.
-        CREDENTIALS_EXPIRED = "signin.credentials_expired";
         /// Somebody failed to sign in.
         SIGN_IN_FAILED = "signin.failed";
         /// A second factor was enrolled.

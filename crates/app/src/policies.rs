@@ -2,7 +2,11 @@
 
 use std::collections::BTreeMap;
 
-use daypass_domain::{Digest, GrantId, Time, end::EndCause, principal::{Actor, Group}};
+use daypass_domain::{
+    Digest, GrantId, Time,
+    end::EndCause,
+    principal::{Actor, Group},
+};
 use daypass_policy::{Act, Input, PolicySet, refuse_unlabelled_without_approval};
 use daypass_ports::{
     record::{Part, Read},

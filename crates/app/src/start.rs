@@ -13,7 +13,7 @@ use daypass_ledger::leaf::Region;
 use daypass_policy::PolicySet;
 use daypass_ports::{
     record::{Commit, Kind},
-    rows::{FourEyes, Invitation, PolicyFiles, Settings, SignIn, Token},
+    rows::{FourEyes, PolicyFiles, Settings},
     store::Store,
 };
 use serde::Serialize;
@@ -22,7 +22,7 @@ use crate::{
     App, Parts, Problem, ProblemKind, Result, authority, ending,
     entry::{administration, event},
     facts::name as read_name,
-    open_session, retry_stale, signin,
+    open_session, signin,
 };
 
 /// What an installation starts from.
@@ -69,11 +69,8 @@ impl App {
         let policy = parse(&files)?;
         let app = Self::assemble(parts, policy);
         let now = app.now();
-        let administrators = Group {
-            id: GroupId::new(now, app.id_bytes()),
-            name: read_name(ADMINISTRATORS)?,
-            members: BTreeSet::new(),
-        };
+        let administrators =
+            Group { id: GroupId::new(now, app.id_bytes()), name: read_name(ADMINISTRATORS)?, members: BTreeSet::new() };
         let digest = app.policy().digest();
         let settings = Settings {
             installation: install.installation,
@@ -144,40 +141,6 @@ impl App {
             return Err(broken("its files have another digest".into()));
         }
         Ok(set)
-    }
-
-    /// Removes sign-ins, tokens and invitations whose time is up, and ends changes that nobody answered.
-    ///
-    /// # Errors
-    /// When the store doesn't answer, or it can't be recorded.
-    pub(crate) async fn administration_due(&self) -> Result<()> {
-        self.expire_changes().await?;
-        retry_stale!(self.try_expire_credentials().await)
-    }
-
-    async fn try_expire_credentials(&self) -> Result<()> {
-        let now = self.now();
-        let mut commit = Commit::default();
-        let mut gone = Vec::new();
-        for sign_in in self.store_ref().due_now::<SignIn>(now).await? {
-            gone.push(sign_in.value.id.to_string());
-            commit.delete(&sign_in);
-        }
-        for token in self.store_ref().due_now::<Token>(now).await? {
-            gone.push(token.value.id.to_string());
-            commit.delete(&token);
-        }
-        // The only settings with a time are invitations.
-        for invitation in self.store_ref().due_now::<Invitation>(now).await? {
-            commit.delete(&invitation);
-        }
-        if commit.writes.is_empty() {
-            return Ok(());
-        }
-        let part = self.operational_part(&gone);
-        commit.entry(administration(event::CREDENTIALS_EXPIRED, Vec::new(), self.region().await?, vec![part]));
-        self.commit(commit, ()).await?;
-        Ok(())
     }
 }
 

@@ -12,7 +12,7 @@ use daypass_ports::{
 };
 use serde::Serialize;
 
-use super::{CHANGE_LASTS, Content, Doers, Handed, Outcome, Prepared, Proposal, Proposed, prepare::Hand};
+use super::{CHANGE_LASTS, Content, Doers, Handed, Outcome, PENDING_MOST, Prepared, Proposal, Proposed, prepare::Hand};
 use crate::{
     App, Problem, Result,
     entry::{administration, event},
@@ -104,10 +104,8 @@ impl App {
     ) -> Result<Handed> {
         let mut ids = vec![("principal", actor.principal.to_string()), ("subject", proposal.subject().to_owned())];
         ids.extend(prepared.ids.iter().cloned());
-        let mut parts = vec![
-            self.operational_part(&Said { proposal, plan: &prepared.words }),
-            self.decision_part(&decision),
-        ];
+        let mut parts =
+            vec![self.operational_part(&Said { proposal, plan: &prepared.words }), self.decision_part(&decision)];
         parts.extend(prepared.parts.iter().cloned());
         let entry = administration(event::CHANGE_COMMITTED, ids, settings.value.region.clone(), parts);
         self.carry_out(settings, prepared, entry, |_| {}).await
@@ -122,6 +120,7 @@ impl App {
         prepared: Prepared,
     ) -> Result<Proposed> {
         let now = self.now();
+        self.must_not_flood(actor).await?;
         let content = Content {
             proposal: proposal.clone(),
             second_factor_age_s: self.second_factor_age_s(actor),
@@ -145,10 +144,27 @@ impl App {
         commit.put(&change);
         let plan = self.operational_part(&Said { proposal, plan: &prepared.words });
         let parts = vec![part, plan, self.decision_part(&decision)];
-        commit.entry(administration(event::CHANGE_PROPOSED, ids_of(&change, actor), settings.value.region.clone(), parts));
+        commit.entry(administration(
+            event::CHANGE_PROPOSED,
+            ids_of(&change, actor),
+            settings.value.region.clone(),
+            parts,
+        ));
         let outcome = Outcome::Pending { change: change.id, expires };
         let proposed = Proposed { outcome, plan: prepared.words, handed: prepared.handed };
         Ok(self.commit(commit, proposed).await?.into_effect())
+    }
+
+    async fn must_not_flood(&self, actor: &Actor) -> Result<()> {
+        let waiting = self.store_ref().find::<Change>(key::STATE, "pending").await?;
+        if waiting.iter().filter(|c| c.value.proposer_person == actor.person).count() < PENDING_MOST {
+            return Ok(());
+        }
+        Err(Problem::conflict(
+            "too_many_changes",
+            format!("{PENDING_MOST} changes that you proposed wait already"),
+            "take some back with `daypass reject`, or ask another administrator to look at `daypass changes`",
+        ))
     }
 
     /// Approves another administrator's change, and does it. // I12
@@ -166,8 +182,7 @@ impl App {
         self.may_approve_changes(actor).await?;
         let decision = self.may_administer(actor, &change.value.subject).await?;
         let content = self.content_of(&change.value).await?;
-        let event =
-            ChangeEvent::Approve { by: actor.principal, person: actor.person, digest: digest_of(&content) };
+        let event = ChangeEvent::Approve { by: actor.principal, person: actor.person, digest: digest_of(&content) };
         let done = change.value.clone().apply(event, self.now())?;
         self.proposer_still_may(&change.value, &content).await?;
         let doers = Doers { proposer: change.value.proposer, actor };
@@ -212,25 +227,6 @@ impl App {
         commit.replace(&change, &next);
         commit.entry(administration(event::CHANGE_ENDED, ids_of(&next, actor), self.region().await?, parts));
         self.commit(commit, ()).await?;
-        Ok(())
-    }
-
-    /// Ends the changes that nobody answered in time.
-    pub(crate) async fn expire_changes(&self) -> Result<()> {
-        let now = self.now();
-        for change in self.store_ref().due_now::<Change>(now).await? {
-            let Ok(next) = change.value.clone().apply(ChangeEvent::Expire, now) else { continue };
-            let mut commit = Commit::default();
-            commit.replace(&change, &next);
-            let ids = vec![("change", next.id.to_string()), ("outcome", next.state.word().to_owned())];
-            commit.entry(administration(event::CHANGE_ENDED, ids, self.region().await?, Vec::new()));
-            match self.commit(commit, ()).await.map_err(Problem::from) {
-                Ok(_) => {}
-                // Somebody answered it this moment.
-                Err(problem) if problem.kind == crate::ProblemKind::Stale => {}
-                Err(problem) => return Err(problem),
-            }
-        }
         Ok(())
     }
 
@@ -352,10 +348,7 @@ impl App {
         };
         let directory = self.directory().await?;
         let party = directory.party(change.proposer).ok_or_else(|| refused("the account is unknown".into()))?;
-        let act = Act::Administer {
-            subject: change.subject.clone(),
-            second_factor_age_s: content.second_factor_age_s,
-        };
+        let act = Act::Administer { subject: change.subject.clone(), second_factor_age_s: content.second_factor_age_s };
         let decision = self.decide(Input { at: self.now(), principal: party, act });
         if decision.verdict.is_permitted() {
             return Ok(());
@@ -395,7 +388,10 @@ fn moved(change: &Change) -> Problem {
     let made: Time = change.made;
     Problem::conflict(
         "base_moved",
-        format!("{} was planned on a state (of {made}) that has changed since, so it may not do what it said", change.id),
+        format!(
+            "{} was planned on a state (of {made}) that has changed since, so it may not do what it said",
+            change.id
+        ),
         format!("turn it down with `daypass reject {}`, and propose it again", change.id),
     )
 }

@@ -7,7 +7,7 @@
 //!
 //! # What one administrator alone could try, to reach a target that they couldn't reach before
 //!
-//! Each row has a test in `tests/admin_four_eyes.rs`.
+//! Each row has a test in `tests/admin/four_eyes.rs`.
 //!
 //! | the try | what stops it |
 //! | --- | --- |
@@ -25,6 +25,7 @@
 //! | propose as somebody, disable them, approve | the proposer must still be permitted at approval |
 //! | disable or remove the other administrators, to be alone again | four eyes never go back, and the last administrator stays |
 //! | propose two changes that are fine apart, and approve on an outdated plan | refused: the base has moved |
+//! | invite oneself again, alone, and so be locked out with a code lost | refused for the last who can sign in |
 //! | let an approver approve something else than they saw | content is fixed by its digest, and the payload is checked against it |
 //!
 //! What one administrator can do alone takes away: disable, remove, revoke. And empty groups can be made, which no
@@ -43,6 +44,9 @@ use serde::{Deserialize, Serialize};
 pub use decide::{ChangeView, Standing, Which};
 pub(crate) use gives::leaving_may_give;
 pub(crate) use prepare::{Hand, Prepared, Turn, is_administrators};
+
+/// How many changes of one person wait at once.
+pub const PENDING_MOST: usize = 100;
 
 /// How long a change waits for another administrator.
 pub const CHANGE_LASTS: Span = Span::from_mins(7 * 24 * 60);
@@ -228,8 +232,13 @@ pub(crate) enum Base {
 pub(crate) enum Kept {
     #[default]
     Nothing,
-    InvitationHalf { hash: Digest },
-    Token { id: TokenId, hash: Digest },
+    InvitationHalf {
+        hash: Digest,
+    },
+    Token {
+        id: TokenId,
+        hash: Digest,
+    },
 }
 
 /// Who does a change: the one who proposed it, and at approval the other one too.

@@ -114,8 +114,7 @@ impl App {
     async fn try_setup(&self, code: &Secret, name: &daypass_domain::Name, phc: &str) -> Result<PrincipalId> {
         self.must_need_setup().await?;
         let settings = self.settings().await?;
-        let invitation =
-            self.invitation(code).await?.filter(|i| i.value.principal == nobody()).ok_or_else(bad_code)?;
+        let invitation = self.invitation(code).await?.filter(|i| i.value.principal == nobody()).ok_or_else(bad_code)?;
         let administrators = self.administrators().await?;
         let user = self.new_principal(name, Kind::User);
         let mut group = administrators.value.clone();

@@ -10,10 +10,10 @@ use daypass_ports::{
     secret::Secret,
 };
 
-use super::invite::{INVITATION_KEY, INVITATION_LASTS, Half, half_hash, invitation_hash, whole};
+use super::invite::{Half, INVITATION_KEY, INVITATION_LASTS, half_hash, invitation_hash, whole};
 use crate::{
     App, Problem, Result,
-    changes::{Handed, Hand, Kept, Prepared, Turn},
+    changes::{Hand, Handed, Kept, Prepared, Turn},
 };
 
 impl App {
@@ -66,11 +66,15 @@ impl App {
         let mut prepared = Prepared {
             words: vec![
                 format!("bar `{name}` until they set a new password by a new invitation"),
-                format!("end the sign-ins, tokens and second factor of `{name}`; what runs under their grants goes on"),
+                format!(
+                    "end the sign-ins, tokens and second factor of `{name}`; their grants and their workloads go on"
+                ),
             ],
             ids: vec![("subject_principal", user.value.id.to_string())],
             ..Prepared::default()
         };
+        // Barred until then: so somebody else must be able to mend it when the code is lost.
+        self.must_leave_an_administrator(&self.administrators().await?.value, user.value.id).await?;
         prepared.commit.expect(&user);
         self.drop_credentials(user.value.id, &mut prepared.commit).await?;
         let factors = self.factors_of(user.value.id).await?;

@@ -163,13 +163,17 @@ pub(super) fn read(file: &str, text: &str) -> Result<Document> {
         refuse(at, e.message().to_owned())
     })?;
     if raw.resource.len() > RESOURCES_MAX {
-        return Err(refuse(0, format!("it declares {} resources, and at most {RESOURCES_MAX} are read at once", raw.resource.len())));
+        return Err(refuse(
+            0,
+            format!("it declares {} resources, and at most {RESOURCES_MAX} are read at once", raw.resource.len()),
+        ));
     }
     let mut resources: Vec<Declared> = Vec::new();
     for spanned in raw.resource {
         let at = floor(text, spanned.span().start);
         let name = spanned.get_ref().name.clone();
-        let declared = check(spanned.into_inner()).map_err(|what| refuse(at, format!("the resource `{name}`: {what}")))?;
+        let declared =
+            check(spanned.into_inner()).map_err(|what| refuse(at, format!("the resource `{name}`: {what}")))?;
         if resources.iter().any(|r| r.name == name) {
             return Err(refuse(at, format!("the resource `{name}` is declared twice")));
         }
@@ -291,14 +295,19 @@ fn limits(raw: Option<RawLimits>) -> Checked<Limits> {
 
 fn check_role(raw: RawRole, administrator: &PgRole) -> Checked<Role> {
     let description = raw.description;
-    if description.trim().is_empty() || description.len() > DESCRIPTION_MAX || description.chars().any(char::is_control) {
-        return Err(format!("its description is one line of at most {DESCRIPTION_MAX} bytes that tells an approver what it gives"));
+    if description.trim().is_empty() || description.len() > DESCRIPTION_MAX || description.chars().any(char::is_control)
+    {
+        return Err(format!(
+            "its description is one line of at most {DESCRIPTION_MAX} bytes that tells an approver what it gives"
+        ));
     }
     if raw.member_of.is_empty() {
         return Err("its member_of is empty, so it would give nothing: name roles at the target".into());
     }
     if raw.member_of.contains(administrator) || raw.owner.as_ref() == Some(administrator) {
-        return Err(format!("it would give the administrator login `{administrator}` itself, and with it every other role"));
+        return Err(format!(
+            "it would give the administrator login `{administrator}` itself, and with it every other role"
+        ));
     }
     let owns = raw.owner.map_or(Ownership::Quarantine, |owner| Ownership::Kept { owner });
     Ok(Role { description, member_of: raw.member_of, owns, narrower: raw.narrower })
@@ -309,7 +318,9 @@ fn check_narrower(roles: &BTreeMap<Name, Role>) -> Checked<()> {
     for (name, role) in roles {
         if let Some(unknown) = role.narrower.iter().find(|n| !roles.contains_key(*n)) {
             let known = roles.keys().map(ToString::to_string).collect::<Vec<_>>().join(", ");
-            return Err(format!("the role `{name}` calls `{unknown}` narrower, and there is none of that name; there are: {known}"));
+            return Err(format!(
+                "the role `{name}` calls `{unknown}` narrower, and there is none of that name; there are: {known}"
+            ));
         }
         let (mut seen, mut next): (BTreeSet<&Name>, Vec<&Name>) = (BTreeSet::new(), role.narrower.iter().collect());
         while let Some(narrower) = next.pop() {
@@ -380,7 +391,12 @@ member_of = ["orders_read"]
             ("owner = \"dba\"", "owner = \"dba\"\nlabels = { environment = \"prod\" }", 8, "`lab`, `development`"),
             ("owner = \"dba\"", "owner = \"dba\"\nlabels = { classification = [\"gdpr\"] }", 8, "`public`, `internal`"),
             ("owner = \"dba\"", "owner = \"dba\"\nlabels = { classification = [] }", 1, "is empty"),
-            ("owner = \"dba\"", "owner = \"dba\"\ntls = { mode = \"loopback_plaintext\" }", 1, "loopback addresses only"),
+            (
+                "owner = \"dba\"",
+                "owner = \"dba\"\ntls = { mode = \"loopback_plaintext\" }",
+                1,
+                "loopback addresses only",
+            ),
             ("owner = \"dba\"", "owner = \"dba\"\ntls = { mode = \"pin\" }", 1, "needs sha256"),
             ("owner = \"dba\"", "owner = \"dba\"\nlimits = { idle = \"5\" }", 1, "length of time"),
             ("[\"orders_read\"]", "[]", 1, "member_of is empty"),

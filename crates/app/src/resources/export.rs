@@ -32,9 +32,7 @@ fn raw(resource: Resource) -> RawResource {
     let tls = match target.tls {
         TargetTls::Verify { authorities } => RawTls { mode: RawTlsMode::Verify, authorities, sha256: None },
         TargetTls::Pin { sha256 } => RawTls { mode: RawTlsMode::Pin, authorities: None, sha256: Some(sha256) },
-        TargetTls::LoopbackPlaintext => {
-            RawTls { mode: RawTlsMode::LoopbackPlaintext, authorities: None, sha256: None }
-        }
+        TargetTls::LoopbackPlaintext => RawTls { mode: RawTlsMode::LoopbackPlaintext, authorities: None, sha256: None },
     };
     let role = resource.roles.into_iter().map(|(name, role)| {
         let owner = match role.owns {

@@ -15,7 +15,7 @@ use daypass_domain::{
     principal::{Actor, Group},
     resource::{PgRole, Resource, Target},
 };
-use daypass_ports::record::Read;
+use daypass_ports::{record::Read, targets::Shown};
 
 pub use document::DOCUMENT_MAX;
 pub use plan::{FieldChange, Plan, Update};
@@ -126,8 +126,15 @@ impl App {
             if !groups.contains(&declared.owner) {
                 return Err(Problem::invalid(
                     "unknown_owner",
-                    format!("the resource `{}` names the owner `{}`, and there is no such group", declared.name, declared.owner),
-                    format!("make it with `daypass group create {}`, or name one of: {}", declared.owner, join(&groups)),
+                    format!(
+                        "the resource `{}` names the owner `{}`, and there is no such group",
+                        declared.name, declared.owner
+                    ),
+                    format!(
+                        "make it with `daypass group create {}`, or name one of: {}",
+                        declared.owner,
+                        join(&groups)
+                    ),
                 ));
             }
             work.plan.warnings.extend(warnings(&declared));
@@ -153,8 +160,8 @@ impl App {
     fn place(&self, declared: Declared, old: Option<Read<Resource>>, region: &Name, work: &mut Work) -> Result<()> {
         let Some(old) = old else {
             let id = ResourceId::new(self.now(), self.id_bytes());
-            work.plan.creates.push(declared.name.clone());
             let new = made(declared, id, region);
+            work.plan.creates.push(Update { name: new.name.clone(), fields: plan::all(&new) });
             work.writes.push((None, new));
             return Ok(());
         };
@@ -162,7 +169,10 @@ impl App {
         if new.region != old.value.region {
             return Err(Problem::conflict(
                 "region_is_fixed",
-                format!("the resource `{}` is in the region `{}`, and its records stay there", new.name, old.value.region),
+                format!(
+                    "the resource `{}` is in the region `{}`, and its records stay there",
+                    new.name, old.value.region
+                ),
                 "declare it under a new name in the other region, and remove this one",
             ));
         }
@@ -182,9 +192,8 @@ impl App {
             let grant = grant.value;
             let removed = work.removes.iter().any(|r| r.value.id == grant.resource);
             let changed = work.writes.iter().filter(|(_, new)| new.id == grant.resource);
-            let mut other = changed.filter(|(_, new)| {
-                new.roles.get(&grant.role).map(|role| role.digest(new)) != Some(grant.role_digest)
-            });
+            let mut other = changed
+                .filter(|(_, new)| new.roles.get(&grant.role).map(|role| role.digest(new)) != Some(grant.role_digest));
             if removed || other.next().is_some() {
                 work.ends.push(grant.id);
             }
@@ -206,8 +215,9 @@ fn warnings(declared: &Declared) -> Vec<String> {
     for (name, role) in &declared.roles {
         for given in role.member_of.iter().filter(|r| strong(r)) {
             warnings.push(format!(
-                "the role `{}/{name}` gives `{given}`, which can do more at a server than a grant's end can undo",
-                declared.name
+                "the role `{}/{name}` gives `{}`, which can do more at a server than a grant's end can undo",
+                declared.name,
+                Shown(given.as_str())
             ));
         }
     }
@@ -215,7 +225,9 @@ fn warnings(declared: &Declared) -> Vec<String> {
     if strong(&postgres.administrator) {
         warnings.push(format!(
             "`{}` is administered by `{}`, and a login with CREATEROLE alone is enough: see `daypass doctor {}`",
-            declared.name, postgres.administrator, declared.name
+            declared.name,
+            Shown(postgres.administrator.as_str()),
+            declared.name
         ));
     }
     warnings

@@ -3,13 +3,14 @@
 use std::{collections::BTreeMap, fmt};
 
 use daypass_domain::{Name, resource::Resource};
+use daypass_ports::targets::Shown;
 use serde_json::Value;
 
 /// What applying a document would do.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Plan {
-    /// New resources.
-    pub creates: Vec<Name>,
+    /// New resources, with everything that they say.
+    pub creates: Vec<Update>,
     /// Resources that change.
     pub updates: Vec<Update>,
     /// Resources that are as declared.
@@ -22,7 +23,7 @@ pub struct Plan {
     pub warnings: Vec<String>,
 }
 
-/// A resource that changes.
+/// A resource that is new or changes.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Update {
     /// Which.
@@ -55,7 +56,11 @@ impl Plan {
         if self.is_empty() {
             return Vec::new();
         }
-        let mut words: Vec<String> = self.creates.iter().map(|n| format!("add the resource `{n}`")).collect();
+        let mut words: Vec<String> = Vec::new();
+        for create in &self.creates {
+            words.push(format!("add the resource `{}`", create.name));
+            words.extend(create.fields.iter().map(|f| format!("the resource `{}` has {f}", create.name)));
+        }
         for update in &self.updates {
             words.extend(update.fields.iter().map(|f| format!("change the resource `{}`: {f}", update.name)));
         }
@@ -71,12 +76,18 @@ impl Plan {
 impl fmt::Display for FieldChange {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match (&self.old, &self.new) {
-            (Some(old), Some(new)) => write!(f, "{} {old} -> {new}", self.field),
-            (None, Some(new)) => write!(f, "{} {new} (new)", self.field),
-            (Some(old), None) => write!(f, "{} {old} goes", self.field),
+            (Some(old), Some(new)) => write!(f, "{} {} -> {}", self.field, Shown(old), Shown(new)),
+            (None, Some(new)) => write!(f, "{} {} (new)", self.field, Shown(new)),
+            (Some(old), None) => write!(f, "{} {} goes", self.field, Shown(old)),
             (None, None) => f.write_str(&self.field),
         }
     }
+}
+
+/// Everything that a new resource says.
+pub(super) fn all(new: &Resource) -> Vec<FieldChange> {
+    let said = flat(new).into_iter().filter(|(field, _)| field != "id" && field != "name");
+    said.map(|(field, value)| FieldChange { field, old: None, new: Some(cut(&value.to_string())) }).collect()
 }
 
 /// Where two versions of a resource differ.

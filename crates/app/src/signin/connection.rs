@@ -1,9 +1,7 @@
 //! The personal connection secret: what `psql` proves at the gateway. It opens nothing by itself; the grant is looked
 //! up (I6). One a principal: a further sign-in while it is live gives the same one, so that saved connections go on.
 
-use daypass_domain::{
-    Name, PrincipalId, Time, principal::Principal,
-};
+use daypass_domain::{Name, PrincipalId, Time, principal::Principal};
 use daypass_ports::{
     authority::Door,
     record::{Commit, Read},
@@ -157,7 +155,8 @@ impl App {
         principal: PrincipalId,
         sealed: &str,
     ) -> Result<zeroize::Zeroizing<Vec<u8>>> {
-        let broken = |why: String| Problem::unavailable(format!("what {principal} proves itself by can't be read: {why}"));
+        let broken =
+            |why: String| Problem::unavailable(format!("what {principal} proves itself by can't be read: {why}"));
         let sealed = data_encoding::BASE64.decode(sealed.as_bytes()).map_err(|e| broken(e.to_string()))?;
         let key = self.keys.sealing_key(purpose, &principal.bytes());
         key.open(purpose.as_bytes(), &sealed).map_err(|e| broken(e.to_string()))

@@ -150,7 +150,8 @@ impl App {
         Ok(self.commit(commit, now).await?.into_effect())
     }
 
-    /// Another password, by its owner. Their other sign-ins end.
+    /// Another password, by its owner. Their other sign-ins end, and so does their connection secret: whoever changes a
+    /// password may fear that somebody knows what is in a file. The next `daypass login` brings a new one.
     ///
     /// # Errors
     /// When the old one is wrong, or the new one can't be one.
@@ -167,7 +168,7 @@ impl App {
     async fn try_change_password(&self, id: PrincipalId, keep: daypass_domain::SignInId, phc: &str) -> Result<()> {
         let read = self.factors_of(id).await?;
         let mut commit = Commit::default();
-        commit.replace(&read, &Factors { password: Some(phc.to_owned()), ..read.value.clone() });
+        commit.replace(&read, &Factors { password: Some(phc.to_owned()), connection: None, ..read.value.clone() });
         for other in self.store_ref().find::<SignIn>(key::PRINCIPAL, &id.to_string()).await? {
             if other.value.id != keep {
                 commit.delete(&other);

@@ -34,8 +34,8 @@ use daypass_ports::{
 use serde::Serialize;
 
 pub(crate) use attempts::Attempts;
-pub use caller::{Caller, Credential, SIGN_IN_PREFIX, Scopes, TOKEN_PREFIX};
 pub(crate) use caller::hash_of;
+pub use caller::{Caller, Credential, SIGN_IN_PREFIX, Scopes, TOKEN_PREFIX};
 pub use connection::ConnectionSecretGiven;
 pub use factors::TotpEnrolment;
 pub use password::{PASSWORD_MAX, PASSWORD_MIN, check_new_password};

@@ -29,7 +29,8 @@ fn hasher() -> Argon2<'static> {
 /// # Errors
 /// When it is too short, too long, or the name itself.
 pub fn check_new_password(password: &Secret, name: &str) -> Result<()> {
-    let refuse = |what: String| Err(Problem::invalid("bad_password", what, "choose another, a few random words for example"));
+    let refuse =
+        |what: String| Err(Problem::invalid("bad_password", what, "choose another, a few random words for example"));
     let text = password.expose();
     if text.chars().count() < PASSWORD_MIN {
         return refuse(format!("the password has fewer than {PASSWORD_MIN} characters"));

@@ -1,0 +1,10 @@
+//! Administering: each verb's happy path and refusals, on a real store, with a clock that is set by hand.
+
+mod four_eyes;
+mod people;
+mod policies;
+mod resources;
+mod signin;
+mod start;
+mod tokens;
+mod world;
