@@ -7,6 +7,7 @@ use bytes::Bytes;
 
 use super::super::read::Reader;
 use super::super::redact;
+use super::TEXT_MAX;
 use super::record::{Captured, Format, Parameter, RecordMode, Value};
 
 /// Longest word that [`redact::hints`] knows is shorter than this.
@@ -88,34 +89,32 @@ pub(super) struct Text {
     pub secret: bool,
 }
 
-/// Takes the SQL at the beginning of `rest`, which ends with a zero.
+/// Takes the SQL at the beginning of `rest`, which ends with a zero. `long` knows it if `rest` is cut.
 pub(super) fn text(mode: RecordMode, rest: &Bytes, long: Option<LongText>) -> Text {
     let zero = rest.iter().position(|byte| *byte == 0);
-    let raw = rest.slice(..zero.unwrap_or(rest.len()));
-    let clean = match redact::redact(&raw) {
-        Cow::Borrowed(_) => raw.clone(),
+    let all = rest.slice(..zero.unwrap_or(rest.len()));
+    let cut = (zero.is_none() && long.is_some()) || all.len() > TEXT_MAX;
+    let head = all.slice(..all.len().min(TEXT_MAX));
+    let clean = match redact::redact(&head) {
+        Cow::Borrowed(_) => head.clone(),
         Cow::Owned(clean) => Bytes::from(clean),
     };
-    let secret = redact::mentions_password(&raw);
-    let (captured, secret) = match (long, zero) {
-        (Some(long), None) => {
-            let secret = secret || long.secret;
-            let (len, sha256) = long.finish();
-            let captured = match mode {
-                RecordMode::Full | RecordMode::Text => Captured::Truncated { head: clean, len, sha256 },
-                RecordMode::Digest => Captured::Digest { len, sha256 },
-            };
-            (captured, secret)
-        }
-        (None, _) | (Some(_), Some(_)) => {
-            let captured = match mode {
-                RecordMode::Full | RecordMode::Text => Captured::Whole(clean),
-                RecordMode::Digest => Captured::Digest {
-                    len: raw.len() as u64,
-                    sha256: Some(fixed(&digest::digest(&digest::SHA256, &clean))),
-                },
-            };
-            (captured, secret)
+    let secret = redact::mentions_password(&head);
+    if cut {
+        let long = long.unwrap_or_else(|| LongText::after(0, &all));
+        let secret = secret || long.secret;
+        let (len, sha256) = long.finish();
+        let captured = match mode {
+            RecordMode::Full | RecordMode::Text => Captured::Truncated { head: clean, len, sha256 },
+            RecordMode::Digest => Captured::Digest { len, sha256 },
+        };
+        return Text { captured, secret };
+    }
+    let captured = match mode {
+        RecordMode::Full | RecordMode::Text => Captured::Whole(clean),
+        RecordMode::Digest => {
+            let sha256 = Some(fixed(&digest::digest(&digest::SHA256, &clean)));
+            Captured::Digest { len: head.len() as u64, sha256 }
         }
     };
     Text { captured, secret }

@@ -23,7 +23,8 @@ const NAME_LEN: usize = 63;
 #[derive(Debug, Clone, Copy)]
 pub(super) struct ClientKinds {
     pub mode: RecordMode,
-    pub copy_in: bool,
+    /// Whether only what belongs to COPY may come.
+    pub copy_only: bool,
 }
 
 impl From<FrameError> for ProtocolError {
@@ -46,14 +47,14 @@ impl Kinds for ClientKinds {
         };
         let want = match header.tag {
             front::QUERY => Want::Text { limit: TEXT_MAX + 1, before: 0 },
-            front::PARSE => Want::Text { limit: TEXT_MAX + 1, before: 1 },
+            front::PARSE => Want::Text { limit: NAMES_MAX + TEXT_MAX + 1, before: 1 },
             front::BIND | front::FUNCTION_CALL => Want::Head(parameters),
             front::EXECUTE => Want::Head(NAMES_MAX),
             front::CLOSE | front::DESCRIBE | front::COPY_DATA | front::COPY_DONE => Want::Nothing,
             front::COPY_FAIL | front::FLUSH | front::SYNC | front::TERMINATE => Want::Nothing,
             other => return Err(ProtocolError::ClientType(other)),
         };
-        if self.copy_in && !belongs_to_copy(header.tag) {
+        if self.copy_only && !belongs_to_copy(header.tag) {
             return Err(ProtocolError::DuringCopy(header.tag));
         }
         Ok(want)
@@ -77,7 +78,8 @@ impl Secrets {
         self.overflow || self.names.contains_key(&name[..name.len().min(NAME_LEN)])
     }
 
-    fn any(&self) -> bool {
+    /// Whether any statement mentions a password.
+    pub fn any(&self) -> bool {
         self.overflow || !self.names.is_empty()
     }
 

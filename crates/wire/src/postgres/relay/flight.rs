@@ -1,6 +1,7 @@
 //! Which messages of the client the upstream hasn't answered yet.
 
 use std::collections::VecDeque;
+use std::ops::ControlFlow;
 
 use bytes::Bytes;
 
@@ -58,6 +59,8 @@ pub(super) struct Flight {
     /// Syncs sent while a COPY FROM STDIN may have been reading: it reads over them, but not when it failed before.
     /// So each of them may give a ReadyForQuery that isn't another's.
     doubtful: u32,
+    /// There is doubt, and the client has sent no Sync since that counts for sure. What it sends until then may run or may not.
+    unsettled: bool,
     /// The last statement that completed since the last Sync: an error at Sync is its own.
     last: Option<u64>,
 }
@@ -76,17 +79,23 @@ impl Flight {
         self.copy_in
     }
 
+    /// Whether the client may send only what belongs to COPY: while it reads, and until it is known what is read over after it.
+    pub fn copy_only(&self) -> bool {
+        self.copy_in || self.unsettled
+    }
+
     /// The client has sent this. Gives the outcome of what the upstream reads over.
     pub fn push(&mut self, awaited: Awaited) -> Option<Told> {
         match awaited {
-            Awaited::Sync if self.copy_in => self.doubtful += 1,
+            Awaited::Sync if self.copy_in => self.doubt(),
             Awaited::Sync => {
                 self.skipping = false;
+                self.unsettled = false;
                 self.queue.push_back(awaited);
             }
             Awaited::CopyEnd if self.copy_in => self.copy_in = false,
             Awaited::CopyEnd if self.queue.is_empty() || self.skipping => {}
-            Awaited::Statement(statement) if self.skipping => return Some(self.read_over(&statement)),
+            Awaited::Statement(statement) if self.skipping => return Some(read_over(&statement)),
             Awaited::Describe | Awaited::Close if self.skipping => {}
             Awaited::Statement(_) | Awaited::Describe | Awaited::Close | Awaited::CopyEnd => {
                 self.queue.push_back(awaited)
@@ -95,9 +104,15 @@ impl Flight {
         None
     }
 
-    fn read_over(&self, statement: &Statement) -> Told {
-        let outcome = if self.doubtful > 0 { Outcome::Unknown } else { Outcome::Skipped };
-        Told { n: Some(statement.n), outcome, bytes: statement.bytes }
+    fn doubt(&mut self) {
+        self.doubtful += 1;
+        self.unsettled = true;
+    }
+
+    /// The upstream answered something that follows what was in doubt, and it answers in order.
+    fn settle(&mut self) {
+        self.doubtful = 0;
+        self.unsettled = false;
     }
 
     fn pop(&mut self) -> Option<Awaited> {
@@ -112,10 +127,13 @@ impl Flight {
     /// ParseComplete, BindComplete. Gives the statement.
     pub fn prepared(&mut self, is: impl Fn(Kind) -> bool) -> Option<Statement> {
         match self.queue.front() {
-            Some(Awaited::Statement(statement)) if is(statement.kind) => match self.pop() {
-                Some(Awaited::Statement(statement)) => Some(statement),
-                Some(Awaited::Describe | Awaited::Close | Awaited::Sync | Awaited::CopyEnd) | None => None,
-            },
+            Some(Awaited::Statement(statement)) if is(statement.kind) => {
+                self.settle();
+                match self.pop() {
+                    Some(Awaited::Statement(statement)) => Some(statement),
+                    Some(Awaited::Describe | Awaited::Close | Awaited::Sync | Awaited::CopyEnd) | None => None,
+                }
+            }
             Some(_) | None => None,
         }
     }
@@ -134,20 +152,31 @@ impl Flight {
         }
     }
 
-    /// CopyInResponse. Syncs that the client sent after the COPY and before its end are read over.
-    pub fn copy_in_begins(&mut self) {
+    /// CopyInResponse. Syncs that the client sent after the COPY and before its end are read over, unless the COPY fails before it reads.
+    /// Breaks when a statement follows such a Sync: it may run or may not, and nothing would tell.
+    pub fn copy_in_begins(&mut self) -> ControlFlow<()> {
         if !self.bring_running() {
-            return;
+            return ControlFlow::Continue(());
         }
+        self.settle();
         self.copying = true;
         while let Some(Awaited::Sync) = self.queue.get(1) {
             self.queue.remove(1);
-            self.doubtful += 1;
+            self.doubt();
         }
         match self.queue.get(1) {
-            Some(Awaited::CopyEnd) => drop(self.queue.remove(1)),
-            Some(Awaited::Statement(_) | Awaited::Describe | Awaited::Close | Awaited::Sync) | None => {
+            Some(Awaited::CopyEnd) => {
+                self.queue.remove(1);
+                // What the client sent after it is already in the queue.
+                self.unsettled &= !self.queue.iter().any(|awaited| matches!(awaited, Awaited::Sync));
+                let next_sync = self.queue.iter().position(|awaited| matches!(awaited, Awaited::Sync));
+                let between = next_sync.unwrap_or(self.queue.len()) > 1;
+                if self.doubtful > 0 && between { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+            }
+            Some(_) if self.doubtful > 0 => ControlFlow::Break(()),
+            Some(_) | None => {
                 self.copy_in = true;
+                ControlFlow::Continue(())
             }
         }
     }
@@ -175,7 +204,7 @@ impl Flight {
         if !self.bring_running() {
             return Told { n: None, outcome, bytes: 0 };
         }
-        self.doubtful = 0;
+        self.settle();
         self.front_ended(outcome)
     }
 
@@ -197,25 +226,24 @@ impl Flight {
         told
     }
 
-    /// ErrorResponse. `outcome` gets whether the words may be told. Gives the outcomes of what failed and of what is read over.
-    pub fn failed(&mut self, outcome: impl FnOnce(bool) -> Outcome, out: &mut Vec<Told>) {
+    /// ErrorResponse. `outcome` gets the statement that it is about, if it is about one in flight. Gives the outcomes of what failed and of what is read over.
+    pub fn failed(&mut self, outcome: impl FnOnce(Option<&Statement>) -> Outcome, out: &mut Vec<Told>) {
         self.copy_in = false;
         if !std::mem::take(&mut self.copying) {
-            // The upstream answers in order, so what was in doubt is over.
-            self.doubtful = 0;
+            self.settle();
         }
         let simple = match self.queue.front() {
-            None => return out.push(Told { n: None, outcome: outcome(false), bytes: 0 }),
-            Some(Awaited::Sync) => return out.push(Told { n: self.last, outcome: outcome(true), bytes: 0 }),
+            None => return out.push(Told { n: None, outcome: outcome(None), bytes: 0 }),
+            Some(Awaited::Sync) => return out.push(Told { n: self.last, outcome: outcome(None), bytes: 0 }),
             Some(Awaited::Statement(statement)) => {
                 let simple = matches!(statement.kind, Kind::Simple | Kind::FunctionCall { .. });
-                let secret = statement.secret;
-                out.push(self.front_ended(outcome(secret)));
+                let outcome = outcome(Some(statement));
+                out.push(self.front_ended(outcome));
                 simple
             }
             Some(Awaited::Describe | Awaited::Close | Awaited::CopyEnd) => {
                 self.pop();
-                out.push(Told { n: None, outcome: outcome(true), bytes: 0 });
+                out.push(Told { n: None, outcome: outcome(None), bytes: 0 });
                 false
             }
         };
@@ -230,7 +258,7 @@ impl Flight {
                     self.skipping = false;
                     break;
                 }
-                Awaited::Statement(statement) => out.push(self.read_over(&statement)),
+                Awaited::Statement(statement) => out.push(read_over(&statement)),
                 Awaited::Describe | Awaited::Close | Awaited::CopyEnd => {}
             }
         }
@@ -248,6 +276,7 @@ impl Flight {
         };
         if !explained {
             self.doubtful = self.doubtful.saturating_sub(1);
+            self.unsettled = false;
             return None;
         }
         match self.queue.front() {
@@ -281,6 +310,10 @@ impl Flight {
         }
         told
     }
+}
+
+fn read_over(statement: &Statement) -> Told {
+    Told { n: Some(statement.n), outcome: Outcome::Skipped, bytes: statement.bytes }
 }
 
 /// Whether a client's message may come while COPY FROM STDIN reads.

@@ -200,6 +200,6 @@ pub enum Outcome {
     Suspended,
     /// An earlier message failed, so the upstream read over this one, up to the next Sync.
     Skipped,
-    /// The session ended first, or a failed COPY left open which messages the upstream read over. It may have run.
+    /// The session ended first, or the upstream never told. It may have run.
     Unknown,
 }

@@ -1,9 +1,12 @@
 //! Messages of the upstream.
 
+use std::ops::ControlFlow;
+
 use bytes::Bytes;
 
 use super::super::error::{PgError, Severity};
 use super::super::frame::{FrameError, Header, back};
+use super::flight::Statement;
 use super::record::{Kind, Outcome};
 use super::walk::{Done, Kinds, Want};
 use super::{ProtocolError, Relay, State};
@@ -52,8 +55,8 @@ impl Kinds for UpstreamKinds {
 }
 
 impl Relay {
-    /// A message is complete at this place of the stream.
-    pub(super) fn upstream_message(&mut self, done: &Done, place: u64) {
+    /// A message is complete at this place of the stream. Breaks when the client's statements can't be told apart any more.
+    pub(super) fn upstream_message(&mut self, done: &Done, place: u64) -> ControlFlow<()> {
         match done.header.tag {
             back::PARSE_COMPLETE => {
                 if let Some(statement) = self.flight.prepared(|kind| kind == Kind::Parse)
@@ -65,7 +68,7 @@ impl Relay {
             back::BIND_COMPLETE => drop(self.flight.prepared(|kind| kind == Kind::Bind)),
             back::CLOSE_COMPLETE => self.flight.closed(),
             back::ROW_DESCRIPTION | back::NO_DATA => self.flight.described(),
-            back::COPY_IN_RESPONSE => self.flight.copy_in_begins(),
+            back::COPY_IN_RESPONSE => return self.flight.copy_in_begins(),
             back::COMMAND_COMPLETE => {
                 let end = done.head.iter().position(|byte| *byte == 0).unwrap_or(done.head.len());
                 self.completed(Outcome::Completed { tag: done.head.slice(..end) }, place);
@@ -88,6 +91,7 @@ impl Relay {
             // What tells no outcome: rows, notices, notifications, parameters, types of newer servers.
             _ => {}
         }
+        ControlFlow::Continue(())
     }
 
     fn completed(&mut self, outcome: Outcome, place: u64) {
@@ -98,9 +102,13 @@ impl Relay {
     fn failed(&mut self, body: &[u8], place: u64) {
         let error = PgError::parse(body);
         self.fatal |= error.as_ref().is_ok_and(|error| matches!(error.severity, Severity::Fatal | Severity::Panic));
-        let outcome = |secret: bool| match error {
+        // What isn't about a statement in flight may be about any.
+        let any_secret = self.secrets.any();
+        let outcome = |about: Option<&Statement>| match error {
             Ok(error) => {
-                Outcome::Failed { sqlstate: Some(error.sqlstate), message: (!secret).then(|| text_of(&error.message)) }
+                let secret = about.map_or(any_secret, |statement| statement.secret);
+                let message = (!secret).then(|| text_of(&error.message));
+                Outcome::Failed { sqlstate: Some(error.sqlstate), message }
             }
             Err(_) => Outcome::Failed { sqlstate: None, message: None },
         };
