@@ -54,19 +54,27 @@ pub struct CurrentPolicy {
 }
 
 impl App {
-    /// Parses and checks policies, and uses them for nothing.
+    /// Parses and checks policies, and uses them for nothing. For whoever may change them: checking is work, and tells
+    /// which groups there are.
     ///
     /// # Errors
     /// With every place where they can't be understood, or with what they would give away unlabelled and unapproved.
-    pub async fn check_policy(&self, files: &BTreeMap<String, String>) -> Result<Checked> {
+    pub async fn check_policy(&self, actor: &Actor, files: &BTreeMap<String, String>) -> Result<Checked> {
+        self.may_administer(actor, POLICY).await?;
         Ok(self.candidate(files).await?.1)
     }
 
     async fn candidate(&self, files: &BTreeMap<String, String>) -> Result<(PolicySet, Checked)> {
-        let set = parse(files)?;
-        refuse_unlabelled_without_approval(&set).map_err(|refusal| {
-            Problem::invalid("gives_unlabelled", refusal.to_string(), "narrow that policy, and check again")
-        })?;
+        let files = files.clone();
+        // Seconds of computing, when there are many policies: not on a thread that others wait for.
+        let read = tokio::task::spawn_blocking(move || {
+            let set = parse(&files)?;
+            refuse_unlabelled_without_approval(&set).map_err(|refusal| {
+                Problem::invalid("gives_unlabelled", refusal.to_string(), "narrow that policy, and check again")
+            })?;
+            Ok::<_, Problem>(set)
+        });
+        let set = read.await.map_err(|e| Problem::unavailable(format!("the policies can't be checked: {e}")))??;
         let groups = self.store_ref().all::<Group>().await?.into_iter().map(|g| g.value.name).collect();
         let warnings = set.warnings(&groups).iter().map(ToString::to_string).collect();
         let checked = Checked { digest: set.digest(), policies: set.policies().count(), warnings };
@@ -85,7 +93,7 @@ impl App {
         files: BTreeMap<String, String>,
         mode: Mode,
     ) -> Result<PolicyApplied> {
-        let (_, checked) = self.candidate(&files).await?;
+        let checked = self.check_policy(actor, &files).await?;
         let proposal = Proposal::Policy { files };
         match mode {
             Mode::DryRun => {

@@ -60,7 +60,7 @@ pub struct SignInInput {
     /// Their password.
     pub password: Secret,
     /// The code of their second factor, if they gave one.
-    pub code: Option<String>,
+    pub code: Option<Secret>,
     /// The address that they come from.
     pub peer: IpAddr,
 }
@@ -139,7 +139,7 @@ impl App {
         }
         let now = self.now();
         let mut next = factors.value.clone();
-        let second_factor = self.second_factor_at_sign_in(&mut next, input.code.as_deref(), now)?;
+        let second_factor = self.second_factor_at_sign_in(&mut next, input.code.as_ref().map(Secret::expose), now)?;
         let expires = now + SIGN_IN_LASTS;
         let connection_secret = self.connection_secret_until(&mut next, expires)?;
         let (token, hash) = self.new_bearer(SIGN_IN_PREFIX);

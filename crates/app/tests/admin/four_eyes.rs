@@ -80,7 +80,7 @@ async fn what_decisions_read_waits_for_another_administrator() {
             .into(),
     );
     // Not the policy itself: that one gives away what is unlabelled, and is refused before anybody is asked.
-    assert_eq!(world.app.check_policy(&files).await.unwrap_err().code, "gives_unlabelled");
+    assert_eq!(world.app.check_policy(&world.actor("alice").await, &files).await.unwrap_err().code, "gives_unlabelled");
     files.insert(
         "mine.cedar".into(),
         "permit (principal == User::\"alice\", action == Action::\"use\", resource) \

@@ -23,21 +23,22 @@ async fn files(world: &World, access: &str) -> BTreeMap<String, String> {
 async fn checking_tells_where_and_uses_nothing() {
     let world = World::new().await;
     let before = world.app.current_policy().await.unwrap();
-    let checked = world.app.check_policy(&files(&world, TEN_MINUTES).await).await.unwrap();
+    let alice = world.actor("alice").await;
+    let checked = world.app.check_policy(&alice, &files(&world, TEN_MINUTES).await).await.unwrap();
     assert_ne!(checked.digest, before.digest);
     let broken = files(&world, "permit (principal, action,\n  resource) when { context.x };").await;
-    let problem = world.app.check_policy(&broken).await.unwrap_err();
+    let problem = world.app.check_policy(&alice, &broken).await.unwrap_err();
     assert_eq!(problem.code, "bad_policy");
     assert!(problem.what.starts_with("access.cedar:"), "{problem}");
     let generous = files(&world, "permit (principal, action == Action::\"use\", resource);").await;
-    assert_eq!(world.app.check_policy(&generous).await.unwrap_err().code, "gives_unlabelled");
+    assert_eq!(world.app.check_policy(&alice, &generous).await.unwrap_err().code, "gives_unlabelled");
     let unknown = files(
         &world,
         "permit (principal in Group::\"ghosts\", action == Action::\"use\", resource) \
         when { resource.resource.environment == Environment::\"lab\" };",
     )
     .await;
-    assert!(world.app.check_policy(&unknown).await.unwrap().warnings[0].contains("ghosts"));
+    assert!(world.app.check_policy(&alice, &unknown).await.unwrap().warnings[0].contains("ghosts"));
     assert_eq!(world.app.current_policy().await.unwrap(), before);
 }
 
@@ -115,6 +116,8 @@ async fn only_who_may_administer_switches() {
         let problem = world.app.apply_policy(&carol, candidate.clone(), mode).await.unwrap_err();
         assert_eq!(problem.kind, ProblemKind::NotAllowed);
     }
+    let problem = world.app.check_policy(&carol, &candidate).await.unwrap_err();
+    assert_eq!(problem.kind, ProblemKind::NotAllowed);
 }
 
 #[tokio::test]

@@ -195,7 +195,8 @@ impl World {
     }
 
     pub async fn try_sign_in(&self, who: &str, password: &str, code: Option<String>) -> Result<SignedIn, Problem> {
-        let input = SignInInput { name: who.into(), password: secret(password), code, peer: here() };
+        let input =
+            SignInInput { name: who.into(), password: secret(password), code: code.map(Secret::new), peer: here() };
         self.app.sign_in(input).await
     }
 
