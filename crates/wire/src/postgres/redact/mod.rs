@@ -76,7 +76,8 @@ fn replace(text: &[u8], mut found: Vec<Range<usize>>) -> Cow<'_, [u8]> {
     let mut out = Vec::with_capacity(text.len());
     let mut at = 0;
     for range in found {
-        if range.start >= at {
+        // Those that touch are one.
+        if range.start > at || out.is_empty() {
             out.extend_from_slice(&text[at..range.start]);
             out.extend_from_slice(REDACTED);
         }
