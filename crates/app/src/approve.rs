@@ -108,7 +108,7 @@ impl App {
         let without = Input::for_request(request, &facts.resource.value, &facts.directory, self.now())?;
         let mut with = without.clone();
         match &mut with.act {
-            Act::Use(used) => used.approvals.push(yes),
+            Act::Use(used) => used.approvals.push(yes.clone()),
             Act::Administer { .. } | Act::Revoke { .. } | Act::ViewSessions { .. } | Act::ReadEvidence { .. } => {}
         }
         let policy = self.policy();

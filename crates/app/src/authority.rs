@@ -196,7 +196,10 @@ impl App {
     }
 
     /// Closes the rows of sessions that a process left open when it died. Called once at start, before any gateway.
-    pub(crate) async fn close_orphans(&self) -> Result<usize> {
+    ///
+    /// # Errors
+    /// When it can't be recorded.
+    pub async fn close_orphans(&self) -> Result<usize> {
         let open = self.store_ref().find::<Session>(key::STATE, "open").await?;
         for session in &open {
             retry_stale!(self.close(session.value.id, SessionEnd::NodeLost, Passed::default()).await)?;

@@ -266,6 +266,21 @@ impl App {
         Ok(())
     }
 
+    /// After a restore: nothing that was live in the copy is live now. Answers how many grants that ended.
+    ///
+    /// # Errors
+    /// When it can't be recorded.
+    pub async fn restored(&self) -> Result<usize> {
+        self.close_orphans().await?;
+        let live: Vec<GrantId> = self.live_grants().await?.into_iter().map(|g| g.value.id).collect();
+        let mut commit = Commit::default();
+        let ids = vec![("grants", live.len().to_string())];
+        commit.entry(crate::entry::administration(event::RESTORED, ids, self.region().await?, Vec::new()));
+        self.plan_ends(&live, &EndCause::Restored, &[], &mut commit).await?;
+        self.commit(commit, ()).await?;
+        Ok(live.len())
+    }
+
     /// The grant of that id.
     pub(crate) async fn grant_row(&self, id: GrantId) -> Result<Read<Grant>> {
         let read = self.store_ref().get::<Grant>(&id.to_string()).await?;

@@ -6,7 +6,7 @@
 //! | [`approve`] | another person | says yes, takes it back, or says no |
 //! | [`grants`] | holder, administrator | activate, extend, release, revoke |
 //! | [`open_session`] | the gateway | lets a proven client in |
-//! | [`ending`] | everything that takes away | cuts at once, then sees to the end at the target |
+//! | [`ending`], [`finish`] | everything that takes away | cuts at once, then sees to the end at the target |
 //! | [`rejudge`] | whatever changes facts | ends what policy no longer permits |
 //! | [`due`] | time | expiries, deadlines, starts |
 //! | [`reap`] | time | ends what nobody claims at the target |
@@ -23,6 +23,7 @@ pub mod due;
 pub mod ending;
 pub mod entry;
 pub mod facts;
+pub mod finish;
 pub mod follow;
 pub mod grants;
 pub mod idempotency;

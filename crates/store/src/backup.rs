@@ -33,6 +33,18 @@ pub(crate) async fn backup(file: &Path, to: &Path) -> Result<(), StoreError> {
     copied.map_err(|e| failed(&e))
 }
 
+/// Copies a data folder's database into a new file, whether a server has the folder or not.
+///
+/// # Errors
+/// When there is no database, or the copy can't be written. Nothing is left of half a copy.
+pub async fn backup_folder(folder: &Path, to: &Path) -> Result<(), StoreError> {
+    let file = folder.join(schema::FILE);
+    if !file.exists() {
+        return Err(unreadable(format_args!("there is no database in {}", folder.display())));
+    }
+    backup(&file, to).await
+}
+
 async fn copy(file: &Path, to: &Path) -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
     let name = to.to_str().ok_or("its name is not UTF-8")?;
     let mut db = SqliteConnection::connect_with(&schema::reader(file)).await?;

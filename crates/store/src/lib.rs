@@ -31,7 +31,7 @@ mod rows;
 mod schema;
 mod sqlite;
 
-pub use backup::{Restored, restore};
+pub use backup::{Restored, backup_folder, restore};
 pub use error::OpenError;
 pub use head::{Rollback, RolledBack};
 pub use open::Options;

@@ -1,0 +1,339 @@
+//! The REST API, a function a call: which path takes and gives what.
+
+use daypass_api::{
+    Mode, Problem,
+    changes::{ApproveChange, Change, ChangeDetail, Proposed},
+    grants::{Extend, Grant, Receipt, Revoke},
+    ledger::LogKey,
+    people::{Group, NewGroup, NewUser, NewWorkload, Principal},
+    policy::{ActivePolicy, ApplyPolicy, CheckPolicy, Explanation, PolicyChecked, Prospect},
+    requests::{Answered, Approve, Deny, NewRequest, Request, WhichRequests},
+    resources::{ApplyResources, Finding, Resource, ResourceDetail},
+    sessions::Session,
+    signin::{
+        AcceptInvitation, ChangePassword, Code, ConnectionSecret, EnrolTotp, Enrolled, Me, SecondFactorShown, SetUp,
+        SignIn, SignedIn, TotpEnrolment,
+    },
+    tokens::{NewToken, Token, TokenMade},
+};
+use reqwest::Method;
+
+use super::http::{Api, segment};
+use crate::failure::Failure;
+
+/// Whose grants or sessions.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Whose {
+    /// One's own.
+    Mine,
+    /// Everybody's, as far as one may see.
+    All,
+}
+
+impl Whose {
+    fn word(self) -> &'static str {
+        match self {
+            Self::Mine => "mine",
+            Self::All => "all",
+        }
+    }
+}
+
+/// Makes the first administrator.
+pub async fn set_up(api: &Api, body: &SetUp) -> Result<Enrolled, Failure> {
+    api.post("/v1/setup", body).await
+}
+
+/// Takes an invitation up.
+pub async fn accept(api: &Api, body: &AcceptInvitation) -> Result<Enrolled, Failure> {
+    api.post("/v1/invitations/accept", body).await
+}
+
+/// Signs in, or says why not: a code may be missing.
+pub async fn sign_in(api: &Api, body: &SignIn) -> Result<Result<SignedIn, Problem>, Failure> {
+    api.try_post("/v1/signin", body).await
+}
+
+/// Signs out.
+pub async fn sign_out(api: &Api) -> Result<(), Failure> {
+    api.act_quietly(Method::POST, "/v1/signout").await
+}
+
+/// Who calls.
+pub async fn me(api: &Api) -> Result<Me, Failure> {
+    api.get("/v1/me").await
+}
+
+/// Another password.
+pub async fn change_password(api: &Api, body: &ChangePassword) -> Result<(), Failure> {
+    api.post_quietly("/v1/me/password", body).await
+}
+
+/// Begins to enrol a second factor.
+pub async fn enrol_totp(api: &Api, body: &EnrolTotp) -> Result<TotpEnrolment, Failure> {
+    api.post("/v1/me/totp", body).await
+}
+
+/// Makes an enrolled second factor count.
+pub async fn confirm_totp(api: &Api, body: &Code) -> Result<(), Failure> {
+    api.post_quietly("/v1/me/totp/confirm", body).await
+}
+
+/// Shows the second factor again.
+pub async fn second_factor(api: &Api, body: &Code) -> Result<SecondFactorShown, Failure> {
+    api.post("/v1/signin/second-factor", body).await
+}
+
+/// A new connection secret.
+pub async fn connection_secret(api: &Api) -> Result<ConnectionSecret, Failure> {
+    api.act(Method::POST, "/v1/me/connection-secret").await
+}
+
+/// What there is to ask for.
+pub async fn resources(api: &Api) -> Result<Vec<Resource>, Failure> {
+    api.list("/v1/resources").await
+}
+
+/// One resource.
+pub async fn resource(api: &Api, name: &str) -> Result<ResourceDetail, Failure> {
+    api.get(&format!("/v1/resources/{}", segment(name))).await
+}
+
+/// Applies a document.
+pub async fn apply_resources(api: &Api, file: &str, text: String, mode: Mode) -> Result<Proposed, Failure> {
+    api.post("/v1/resources/apply", &ApplyResources { file: file.to_owned(), text, mode }).await
+}
+
+/// What the administrator login can and can't do.
+pub async fn doctor(api: &Api, name: &str) -> Result<Vec<Finding>, Failure> {
+    api.list(&format!("/v1/resources/{}/doctor", segment(name))).await
+}
+
+/// Who could have what of a resource.
+pub async fn who(api: &Api, name: &str) -> Result<Vec<Prospect>, Failure> {
+    api.list(&format!("/v1/resources/{}/who", segment(name))).await
+}
+
+/// Asks for a role.
+pub async fn request(api: &Api, body: &NewRequest) -> Result<Answered, Failure> {
+    api.post("/v1/requests", body).await
+}
+
+/// What would be answered.
+pub async fn explain(api: &Api, body: &NewRequest) -> Result<Explanation, Failure> {
+    api.post("/v1/explain", body).await
+}
+
+/// Requests.
+pub async fn requests(api: &Api, which: WhichRequests) -> Result<Vec<Request>, Failure> {
+    let which = match which {
+        WhichRequests::Mine => "mine",
+        WhichRequests::ToAnswer => "to_answer",
+    };
+    api.list(&format!("/v1/requests?which={which}")).await
+}
+
+/// One request.
+pub async fn request_shown(api: &Api, id: &str) -> Result<Request, Failure> {
+    api.get(&format!("/v1/requests/{}", segment(id))).await
+}
+
+/// Says yes to a request.
+pub async fn approve(api: &Api, id: &str, body: &Approve) -> Result<Answered, Failure> {
+    api.post(&format!("/v1/requests/{}/approve", segment(id)), body).await
+}
+
+/// Says no to a request.
+pub async fn deny(api: &Api, id: &str, body: &Deny) -> Result<Request, Failure> {
+    api.post(&format!("/v1/requests/{}/deny", segment(id)), body).await
+}
+
+/// Takes one's request back.
+pub async fn withdraw(api: &Api, id: &str) -> Result<Request, Failure> {
+    api.act(Method::POST, &format!("/v1/requests/{}/withdraw", segment(id))).await
+}
+
+/// Takes one's approval back.
+pub async fn withdraw_approval(api: &Api, id: &str) -> Result<Request, Failure> {
+    api.act(Method::POST, &format!("/v1/requests/{}/withdraw-approval", segment(id))).await
+}
+
+/// Grants.
+pub async fn grants(api: &Api, whose: Whose) -> Result<Vec<Grant>, Failure> {
+    api.list(&format!("/v1/grants?whose={}", whose.word())).await
+}
+
+/// One grant.
+pub async fn grant(api: &Api, id: &str) -> Result<Grant, Failure> {
+    api.get(&format!("/v1/grants/{}", segment(id))).await
+}
+
+/// Moves a grant's deadline.
+pub async fn extend(api: &Api, id: &str, body: &Extend) -> Result<Grant, Failure> {
+    api.post(&format!("/v1/grants/{}/extend", segment(id)), body).await
+}
+
+/// Gives a grant back.
+pub async fn release(api: &Api, id: &str) -> Result<Receipt, Failure> {
+    api.act(Method::POST, &format!("/v1/grants/{}/release", segment(id))).await
+}
+
+/// Takes access away.
+pub async fn revoke(api: &Api, body: &Revoke) -> Result<Receipt, Failure> {
+    api.post("/v1/revoke", body).await
+}
+
+/// Sessions.
+pub async fn sessions(api: &Api, whose: Whose) -> Result<Vec<Session>, Failure> {
+    api.list(&format!("/v1/sessions?whose={}", whose.word())).await
+}
+
+/// One session.
+pub async fn session(api: &Api, id: &str) -> Result<Session, Failure> {
+    api.get(&format!("/v1/sessions/{}", segment(id))).await
+}
+
+/// Ends one session.
+pub async fn kill_session(api: &Api, id: &str) -> Result<(), Failure> {
+    api.act_quietly(Method::POST, &format!("/v1/sessions/{}/kill", segment(id))).await
+}
+
+/// Users and workloads.
+pub async fn principals(api: &Api) -> Result<Vec<Principal>, Failure> {
+    api.list("/v1/principals").await
+}
+
+/// Makes a user.
+pub async fn create_user(api: &Api, name: &str) -> Result<Proposed, Failure> {
+    api.post("/v1/users", &NewUser { name: name.to_owned() }).await
+}
+
+/// Makes a workload.
+pub async fn create_workload(api: &Api, name: &str, owner: &str) -> Result<Proposed, Failure> {
+    api.post("/v1/workloads", &NewWorkload { name: name.to_owned(), owner: owner.to_owned() }).await
+}
+
+/// What can be done to a user.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum UserChange {
+    /// Let them in again.
+    Enable,
+    /// Another invitation.
+    Invite,
+    /// Their second factor is gone.
+    ResetSecondFactor,
+}
+
+/// Takes everything from a principal, now.
+pub async fn disable(api: &Api, name: &str) -> Result<(), Failure> {
+    api.act_quietly(Method::POST, &format!("/v1/principals/{}/disable", segment(name))).await
+}
+
+/// Proposes a change of a principal.
+pub async fn change_user(api: &Api, name: &str, change: UserChange) -> Result<Proposed, Failure> {
+    let verb = match change {
+        UserChange::Enable => "enable",
+        UserChange::Invite => "invite",
+        UserChange::ResetSecondFactor => "reset-second-factor",
+    };
+    api.act(Method::POST, &format!("/v1/principals/{}/{verb}", segment(name))).await
+}
+
+/// Groups.
+pub async fn groups(api: &Api) -> Result<Vec<Group>, Failure> {
+    api.list("/v1/groups").await
+}
+
+/// Makes an empty group.
+pub async fn create_group(api: &Api, name: &str) -> Result<Group, Failure> {
+    api.post("/v1/groups", &NewGroup { name: name.to_owned() }).await
+}
+
+/// Removes a group.
+pub async fn delete_group(api: &Api, name: &str) -> Result<Proposed, Failure> {
+    api.act(Method::DELETE, &format!("/v1/groups/{}", segment(name))).await
+}
+
+/// Puts somebody into a group.
+pub async fn add_member(api: &Api, group: &str, member: &str) -> Result<Proposed, Failure> {
+    api.act(Method::PUT, &format!("/v1/groups/{}/members/{}", segment(group), segment(member))).await
+}
+
+/// Takes somebody out of a group.
+pub async fn remove_member(api: &Api, group: &str, member: &str) -> Result<Proposed, Failure> {
+    api.act(Method::DELETE, &format!("/v1/groups/{}/members/{}", segment(group), segment(member))).await
+}
+
+/// Tokens of oneself, or of a workload.
+pub async fn tokens(api: &Api, workload: Option<&str>) -> Result<Vec<Token>, Failure> {
+    let of = workload.map(|name| format!("?workload={}", segment(name))).unwrap_or_default();
+    api.list(&format!("/v1/tokens{of}")).await
+}
+
+/// Makes a token.
+pub async fn create_token(api: &Api, body: &NewToken) -> Result<TokenMade, Failure> {
+    api.post("/v1/tokens", body).await
+}
+
+/// Ends a token.
+pub async fn revoke_token(api: &Api, id: &str) -> Result<(), Failure> {
+    api.act_quietly(Method::DELETE, &format!("/v1/tokens/{}", segment(id))).await
+}
+
+/// The active policies.
+pub async fn policy(api: &Api) -> Result<ActivePolicy, Failure> {
+    api.get("/v1/policy").await
+}
+
+/// Checks policies.
+pub async fn check_policy(api: &Api, body: &CheckPolicy) -> Result<PolicyChecked, Failure> {
+    api.post("/v1/policy/check", body).await
+}
+
+/// Applies policies.
+pub async fn apply_policy(api: &Api, body: &ApplyPolicy) -> Result<Proposed, Failure> {
+    api.post("/v1/policy/apply", body).await
+}
+
+/// Which changes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum WhichChanges {
+    /// Those that wait.
+    Pending,
+    /// All of them.
+    All,
+}
+
+/// Changes.
+pub async fn changes(api: &Api, which: WhichChanges) -> Result<Vec<Change>, Failure> {
+    let which = match which {
+        WhichChanges::Pending => "pending",
+        WhichChanges::All => "all",
+    };
+    api.list(&format!("/v1/changes?which={which}")).await
+}
+
+/// One change.
+pub async fn change(api: &Api, id: &str) -> Result<ChangeDetail, Failure> {
+    api.get(&format!("/v1/changes/{}", segment(id))).await
+}
+
+/// Says yes to a change.
+pub async fn approve_change(api: &Api, id: &str, body: &ApproveChange) -> Result<Proposed, Failure> {
+    api.post(&format!("/v1/changes/{}/approve", segment(id)), body).await
+}
+
+/// Says no to a change.
+pub async fn reject_change(api: &Api, id: &str) -> Result<(), Failure> {
+    api.act_quietly(Method::POST, &format!("/v1/changes/{}/reject", segment(id))).await
+}
+
+/// The log's verifier key.
+pub async fn log_key(api: &Api) -> Result<LogKey, Failure> {
+    api.get("/v1/ledger/key").await
+}
+
+/// The proof of one entry (C2SP tlog-proof).
+pub async fn receipt(api: &Api, seq: u64) -> Result<Vec<u8>, Failure> {
+    api.bytes(&format!("/v1/ledger/receipts/{seq}")).await
+}
