@@ -101,6 +101,9 @@ async fn a_workloads_tokens_die_with_its_owner() {
     assert_eq!(world.app.tokens(&alice, Some(&bot)).await.unwrap().len(), 1);
     world.app.disable(&alice, &name("carol")).await.unwrap();
     assert!(world.app.authenticate(secret.expose()).await.is_err());
+    let for_bot = TokenInput { workload: Some(name("bot")), ..input(&[TokenScope::Request], None) };
+    let problem = world.app.make_token(&alice, for_bot).await.unwrap_err();
+    assert_eq!(problem.kind, ProblemKind::NotFound, "nobody answers for it now");
     world.app.propose(&alice, Proposal::Enable { principal: name("carol") }).await.unwrap();
     assert!(world.app.authenticate(secret.expose()).await.is_err(), "enabling brings no token back");
 }
