@@ -61,7 +61,9 @@ pub(crate) async fn serve(node: Arc<Node>, tcp: TcpStream, peer: SocketAddr) {
     let proven = match timeout(node.limits.handshake, prove(&node, tcp, peer)).await {
         Ok(Ok(Some(proven))) => proven,
         Ok(Ok(None)) => return,
-        Ok(Err(error)) => return tracing::debug!(%peer, %error, "a connection broke before its client proved who it is"),
+        Ok(Err(error)) => {
+            return tracing::debug!(%peer, %error, "a connection broke before its client proved who it is");
+        }
         Err(_) => return tracing::debug!(%peer, "a client took too long to prove who it is"),
     };
     let Proven { mut client, door, principal } = proven;
@@ -206,13 +208,7 @@ async fn open(node: &Arc<Node>, client: &mut Client, ask: OpenSession) -> io::Re
 }
 
 /// Waits until something moved: true then; false when the client is gone or was told that it waited long enough.
-async fn wait(
-    node: &Node,
-    client: &mut Client,
-    revision: Revision,
-    until: Instant,
-    missing: &str,
-) -> io::Result<bool> {
+async fn wait(node: &Node, client: &mut Client, revision: Revision, until: Instant, missing: &str) -> io::Result<bool> {
     let moved = async {
         // Control answers once a second even when nothing moved; that is no reason to ask again.
         loop {

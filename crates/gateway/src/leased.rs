@@ -137,7 +137,9 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send + 'static> Leased<S> {
         if said.await.is_ok() {
             // What the peer is still sending would make the system reset the connection, and the last word be lost with
             // it. So what comes is dropped for a while: read, and never passed on.
-            tokio::spawn(timeout(LINGER_MAX, async move { while self.io.read(&mut [0; 4096]).await.is_ok_and(|n| n > 0) {} }));
+            tokio::spawn(timeout(LINGER_MAX, async move {
+                while self.io.read(&mut [0; 4096]).await.is_ok_and(|n| n > 0) {}
+            }));
         }
     }
 }

@@ -283,12 +283,14 @@ impl<'r> Pump<'r> {
             return (SessionEnd::RecordingFailed, passed(&self.relay));
         }
         self.to_client.last();
-        let delivered = poll_fn(|cx| loop {
-            match self.write(cx) {
-                Ok(Moved::Yes) => {}
-                Ok(Moved::No) if self.to_client.len() + self.to_upstream.len() > 0 => return Poll::Pending,
-                Ok(Moved::No) => return Poll::Ready(()),
-                Err(_) => return Poll::Ready(()),
+        let delivered = poll_fn(|cx| {
+            loop {
+                match self.write(cx) {
+                    Ok(Moved::Yes) => {}
+                    Ok(Moved::No) if self.to_client.len() + self.to_upstream.len() > 0 => return Poll::Pending,
+                    Ok(Moved::No) => return Poll::Ready(()),
+                    Err(_) => return Poll::Ready(()),
+                }
             }
         });
         tokio::select! {

@@ -12,11 +12,8 @@ use daypass_ports::{
     record::{Permit, Terms},
     world::random_bytes,
 };
-use daypass_wire::postgres::{
-    cancel::CancelKey, error::PgError, front::Admission, relay, startup::Door,
-};
+use daypass_wire::postgres::{cancel::CancelKey, error::PgError, front::Admission, relay, startup::Door};
 use tokio::time::timeout;
-
 
 use crate::{
     cancel::CancelRoute,

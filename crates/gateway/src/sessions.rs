@@ -171,14 +171,7 @@ impl Sessions {
     /// None are open.
     #[must_use]
     pub fn new(lease: Arc<Lease>, clock: Arc<dyn Clock>, metrics: Arc<Metrics>) -> Arc<Self> {
-        Arc::new(Self {
-            lease,
-            clock,
-            metrics,
-            open: Mutex::default(),
-            left: Notify::new(),
-            moved: Notify::new(),
-        })
+        Arc::new(Self { lease, clock, metrics, open: Mutex::default(), left: Notify::new(), moved: Notify::new() })
     }
 
     /// Guards short, synchronous looks only; never held across an await.

@@ -54,11 +54,8 @@ pub(crate) async fn connect(
         Halt::Broken => lost(words::target_lost(&terms.resource_name)),
     };
     leash.check(node.clock.boot()).map_err(|stop| stopped(Halt::Stop(stop)))?;
-    let dialed = node
-        .dialer
-        .dial(&terms.target)
-        .await
-        .map_err(|error| lost(words::undialled(&error, &terms.resource_name)))?;
+    let dialed =
+        node.dialer.dial(&terms.target).await.map_err(|error| lost(words::undialled(&error, &terms.resource_name)))?;
     let login = Login {
         user: terms.login.clone(),
         secret: ClientSecret::password(terms.password.expose().as_bytes()),

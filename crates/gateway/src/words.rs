@@ -93,7 +93,9 @@ pub fn idle(limit: Span) -> PgError {
 pub fn undialled(error: &DialError, resource: &Name) -> PgError {
     PgError::fatal(Sqlstate::CONNECTION_NOT_MADE, format!("{resource} can't be reached"))
         .with_detail(error.to_string())
-        .with_hint(format!("Try again; if it lasts, whoever answers for the resource can run: daypass doctor {resource}"))
+        .with_hint(format!(
+            "Try again; if it lasts, whoever answers for the resource can run: daypass doctor {resource}"
+        ))
 }
 
 /// The target closed the connection, or vanished.

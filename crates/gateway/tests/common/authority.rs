@@ -18,7 +18,9 @@ use daypass_domain::{
 };
 use daypass_ports::{
     authority::{Authority, AuthorityError, Door, NodeId, OpenSession, Opening, RecordingSeal, Refusal, Renewal},
-    record::{self, Commit, CommitError, Committed, Entry, Kind, Permit, RecordingKey, RetentionClass, Revision, Terms},
+    record::{
+        self, Commit, CommitError, Committed, Entry, Kind, Permit, RecordingKey, RetentionClass, Revision, Terms,
+    },
     secret::Secret,
     store::{Changes, Query, Row, Store, StoreError},
 };

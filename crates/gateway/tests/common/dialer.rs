@@ -20,7 +20,8 @@ pub struct TestDialer;
 impl Dialer for TestDialer {
     async fn dial(&self, target: &PostgresTarget) -> Result<Dialed, DialError> {
         let address = target.address.to_string();
-        let unreachable = |error: std::io::Error| DialError::Unreachable { address: address.clone(), why: error.to_string() };
+        let unreachable =
+            |error: std::io::Error| DialError::Unreachable { address: address.clone(), why: error.to_string() };
         let mut tcp =
             TcpStream::connect((target.address.host.as_str(), target.address.port)).await.map_err(unreachable)?;
         tcp.set_nodelay(true).map_err(unreachable)?;
