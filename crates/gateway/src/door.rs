@@ -1,6 +1,6 @@
 //! The door: who is it, and may it in? Drives the front machine up to a permit.
 
-use std::{io, net::SocketAddr, sync::Arc};
+use std::{io, net::SocketAddr, sync::Arc, time::Duration};
 
 use bytes::BytesMut;
 use daypass_domain::{PrincipalId, session::Passed};
@@ -32,6 +32,8 @@ pub(crate) const ALPN: &[u8] = b"postgresql";
 /// The first byte of a TLS handshake: direct TLS, without an SSLRequest.
 const TLS_HANDSHAKE: u8 = 22;
 const READ_LEN: usize = 4096;
+/// How often a waiting client asks again at most.
+const ASK_AGAIN: Duration = Duration::from_millis(20);
 
 /// A client whose TLS stands and whose messages the front machine reads.
 pub(crate) struct Client {
@@ -176,8 +178,12 @@ async fn credential(node: &Node, front: &mut Front, peer: SocketAddr, user: &str
 /// Asks until there is a permit or a refusal; holds a client whose request waits. // I4
 async fn open(node: &Arc<Node>, client: &mut Client, ask: OpenSession) -> io::Result<Option<(Permit, Registered)>> {
     let until = Instant::now() + node.limits.door;
+    let mut asked = Instant::now();
     let mut told = String::new();
     loop {
+        // Each commit may be the one that lets it in; a busy control isn't asked about every one of them.
+        sleep_until(asked).await;
+        asked = Instant::now() + ASK_AGAIN;
         let asking = node.sessions.asking();
         let (missing, revision) = match node.authority.open_session(ask.clone()).await {
             Ok(Opening::Admitted(permit)) => match node.sessions.register(asking, &permit) {
@@ -215,7 +221,7 @@ async fn wait(node: &Node, client: &mut Client, revision: Revision, until: Insta
             match node.authority.moved(revision).await {
                 Ok(now) if now > revision => return,
                 Ok(_) => {}
-                Err(_) => tokio::time::sleep(std::time::Duration::from_secs(1)).await,
+                Err(_) => tokio::time::sleep(Duration::from_secs(1)).await,
             }
         }
     };

@@ -12,7 +12,7 @@ use daypass_ports::{
     store::Changes,
     world::Clock,
 };
-use tokio::time::{sleep, timeout};
+use tokio::time::{Instant, sleep, timeout};
 
 use crate::{
     lease::{Asked, Lease, Stop},
@@ -21,6 +21,8 @@ use crate::{
 
 /// How long after a failure to ask again.
 const AGAIN: Duration = Duration::from_millis(250);
+/// An empty answer that came faster than this wasn't waited for.
+const SILENCE_MIN: Duration = Duration::from_millis(5);
 /// How often the clocks are looked at.
 const WATCH_EVERY: Duration = Duration::from_millis(250);
 /// How long a cut session's sockets may take to close before the cut is confirmed without them: no byte passes anyway.
@@ -70,13 +72,13 @@ impl Following {
     /// Cuts what ended, as soon as it is said, for ever.
     pub async fn follow(self) {
         loop {
-            let since = self.sessions.revision();
+            let (since, asked) = (self.sessions.revision(), Instant::now());
             match self.authority.changes(since).await {
                 Ok(changes) => {
                     self.cut(&changes);
-                    // Control waits up to a second for something to say; an answer that says nothing must not spin.
-                    if changes.revision <= since {
-                        tokio::task::yield_now().await;
+                    // Control waits for something to say. One that answers at once, and says nothing, must not make us spin.
+                    if changes.revision <= since && asked.elapsed() < SILENCE_MIN {
+                        sleep(SILENCE_MIN).await;
                     }
                 }
                 Err(why) => {
@@ -117,9 +119,17 @@ impl Following {
         if timeout(CLOSE_MAX, self.sessions.gone(&cut)).await.is_err() {
             tracing::warn!(sessions = cut.len(), "cut sessions are slow to close their sockets; no byte passes");
         }
-        while let Err(why) = self.authority.confirm(self.node, revision).await {
-            tracing::warn!(%why, "the cut couldn't be confirmed; trying again");
-            sleep(AGAIN).await;
+        loop {
+            match self.authority.confirm(self.node, revision).await {
+                Ok(()) => return,
+                Err(AuthorityError::Unavailable { why }) => {
+                    tracing::warn!(%why, "a cut couldn't be confirmed; trying again");
+                    sleep(AGAIN).await;
+                }
+                Err(AuthorityError::Refused { why }) => {
+                    return tracing::error!(%why, "control doesn't take the confirmation of a cut");
+                }
+            }
         }
     }
 }

@@ -15,6 +15,7 @@ use daypass_ports::{
     world::{Clock, Random},
 };
 use daypass_wire::scram::server_end_point;
+use rustix::net::sockopt;
 use rustls::ServerConfig;
 use rustls_pki_types::CertificateDer;
 use tokio::{
@@ -238,13 +239,22 @@ async fn accept(node: Arc<Node>, listener: TcpListener, room: Arc<Semaphore>, mu
     }
 }
 
+/// A client whose machine vanished is noticed in about two minutes, also while nothing is sent.
+fn keep_alive(tcp: &TcpStream) -> io::Result<()> {
+    sockopt::set_socket_keepalive(tcp, true)?;
+    sockopt::set_tcp_keepidle(tcp, Duration::from_secs(60))?;
+    sockopt::set_tcp_keepintvl(tcp, Duration::from_secs(20))?;
+    sockopt::set_tcp_keepcnt(tcp, 3)?;
+    Ok(())
+}
+
 fn serve(node: &Arc<Node>, room: &Arc<Semaphore>, tcp: TcpStream, peer: SocketAddr) {
     let Ok(place) = Arc::clone(room).try_acquire_owned() else {
         tracing::warn!(%peer, "too many connections: one is closed unheard");
         return;
     };
-    if let Err(error) = tcp.set_nodelay(true) {
-        tracing::debug!(%peer, %error, "TCP_NODELAY can't be set");
+    if let Err(error) = tcp.set_nodelay(true).and_then(|()| keep_alive(&tcp)) {
+        tracing::debug!(%peer, %error, "a connection's socket options can't be set");
     }
     let node = Arc::clone(node);
     tokio::spawn(async move {

@@ -9,10 +9,10 @@ mod cancel;
 pub mod clock;
 mod door;
 mod follow;
-mod gateway;
+pub mod gateway;
 mod lease;
 mod leased;
-mod metrics;
+pub mod metrics;
 mod node;
 mod pump;
 pub mod recording;
@@ -23,4 +23,3 @@ mod upstream;
 mod words;
 
 pub use gateway::{Config, Gateway, GatewayHandle, Limits, StartError, World};
-pub use metrics::{CUT_BUCKETS_US, Snapshot};

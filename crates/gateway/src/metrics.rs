@@ -25,7 +25,7 @@ pub struct Metrics {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Snapshot {
     /// Sessions that are open.
-    pub sessions: u64,
+    pub sessions_open: u64,
     /// Sessions that were opened.
     pub opened: u64,
     /// Clients that were refused after they proved who they are.
@@ -80,7 +80,7 @@ impl Metrics {
     pub fn snapshot(&self, sessions: usize) -> Snapshot {
         let read = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
         Snapshot {
-            sessions: sessions as u64,
+            sessions_open: sessions as u64,
             opened: read(&self.opened),
             refused: read(&self.refused),
             failed_proofs: read(&self.failed_proofs),
@@ -104,7 +104,7 @@ mod tests {
             metrics.cut(Span::from_micros(us));
         }
         let seen = metrics.snapshot(2);
-        assert_eq!((seen.sessions, seen.cuts[0], seen.cuts[1], seen.cuts[12]), (2, 2, 1, 1));
+        assert_eq!((seen.sessions_open, seen.cuts[0], seen.cuts[1], seen.cuts[12]), (2, 2, 1, 1));
         assert_eq!(seen.cut_us_sum, 20_000_202);
     }
 }

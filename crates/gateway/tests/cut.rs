@@ -25,7 +25,7 @@ async fn revoke(house: &House, raw: &mut common::client::Raw) -> (Option<PgError
     let error = raw.last_error().await;
     let (_, end, _) = house.control.closes(1).await;
     house.control.confirmed.subscribe().wait_for(|confirmed| *confirmed >= revision).await.unwrap();
-    assert_eq!(house.gateway.metrics().sessions, 0);
+    assert_eq!(house.gateway.metrics().sessions_open, 0);
     (error, end)
 }
 
@@ -163,10 +163,21 @@ async fn forty_sessions_end_together() {
     }
     let revision = house.control.end(grant(1), revoked());
     house.control.confirmed.subscribe().wait_for(|confirmed| *confirmed >= revision).await.unwrap();
-    assert_eq!(house.gateway.metrics().sessions, 0);
+    assert_eq!(house.gateway.metrics().sessions_open, 0);
     for mut raw in clients {
         assert_eq!(raw.last_error().await.unwrap().sqlstate.as_str(), "57P01");
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn i3_an_end_that_overtakes_a_permit_still_ends_the_session() {
+    let pg = Pg::start().await;
+    let house = House::start(&pg).await;
+    house.control.overtakes.store(true, Ordering::SeqCst);
+    let error = house.raw_with(vec![]).await.err().expect("the grant ended while the permit was on its way");
+    assert_eq!(error.message, "terminating connection: the grant was revoked");
+    assert_eq!(house.control.closes(1).await.1, SessionEnd::GrantEnded);
+    assert!(house.control.backends.lock().unwrap().is_empty(), "the target was never dialled");
 }
 
 async fn with(pg: &Pg, change: impl FnOnce(&mut Terms)) -> House {

@@ -50,6 +50,8 @@ pub struct Control {
     pub answer: Mutex<Answer>,
     /// Whether it can be reached.
     pub reachable: AtomicBool,
+    /// Whether the grant ends, and the gateway hears of it, while a permit is on its way.
+    pub overtakes: AtomicBool,
     /// Everything that ended, with the revision of each.
     ended: Mutex<Vec<(u64, Ended)>>,
     revision: watch::Sender<u64>,
@@ -111,6 +113,7 @@ impl Control {
             terms: Mutex::new(terms),
             answer: Mutex::new(Answer::Admit),
             reachable: AtomicBool::new(true),
+            overtakes: AtomicBool::new(false),
             ended: Mutex::default(),
             revision: watch::channel(1).0,
             next: AtomicU64::new(1),
@@ -216,6 +219,10 @@ impl Authority for Control {
                     parts: Vec::new(),
                 });
                 let intent = record::commit(&Willing, commit, terms).await.unwrap();
+                if self.overtakes.load(Ordering::SeqCst) {
+                    let revision = self.end(intent.effect().grant, revoked());
+                    self.confirmed.subscribe().wait_for(|confirmed| *confirmed >= revision).await.unwrap();
+                }
                 Ok(Opening::Admitted(Box::new(Permit::from(intent))))
             }
         }
