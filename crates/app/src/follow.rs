@@ -45,6 +45,12 @@ impl App {
         Follower { actor: actor.clone(), sees: self.sees_of_ledger(actor).await, asked: Vec::new() }
     }
 
+    /// Asks again who follows and what policy lets them see: either may have changed since.
+    pub async fn look_again(&self, follower: &mut Follower, actor: &Actor) {
+        follower.actor = actor.clone();
+        follower.sees = self.sees_of_ledger(actor).await;
+    }
+
     /// Whether an entry with this event and these ids concerns a follower.
     pub async fn concerns(&self, follower: &mut Follower, what: &str, ids: &BTreeMap<String, String>) -> bool {
         match follower.sees {

@@ -1,1 +1,48 @@
-//! The REST API.
+//! The REST API: `/v1`, JSON, errors as RFC 9457 problems, described by an OpenAPI 3.1 document that is made from the
+//! same table as the router.
+//!
+//! An attacker holding this process holds Daypass; an attacker who reaches it holds nothing until they show a bearer
+//! secret. No cookies, so no other site can act for a signed-in browser.
+//!
+//! | to read | where |
+//! | --- | --- |
+//! | what a route is: method, path, who may, what it takes, gives and writes | [`route`] |
+//! | all of them, in one table | [`routes`] |
+//! | what happens to every request, in order | [`dispatch`] |
+//! | one verb | `<noun>/<verb>.rs`, or `<noun>/mod.rs` where a verb is a few lines |
+//! | what people and programs are shown of the domain | `show/` |
+//! | TLS, limits, graceful shutdown | [`serve()`] |
+
+pub mod body;
+pub mod call;
+mod changes;
+pub mod dispatch;
+mod events;
+pub mod fault;
+mod grants;
+mod groups;
+mod headers;
+mod health;
+mod idempotent;
+mod ledger;
+mod me;
+pub mod metrics;
+mod openapi;
+mod page;
+mod people;
+mod policy;
+mod requests;
+mod resources;
+pub mod route;
+pub mod routes;
+mod serve;
+mod sessions;
+mod show;
+mod signin;
+pub mod state;
+mod tokens;
+
+pub use openapi::openapi;
+pub use routes::router;
+pub use serve::{Peer, Stopping, serve};
+pub use state::{GatewayNumbers, GatewayView, ServerInfo, State};

@@ -1,0 +1,43 @@
+//! `POST /v1/revoke`: whatever it names ends at once; the answer waits for the entry, and a little for gateways and
+//! targets. // I1, I3
+//!
+//! A token needs the scope `request`, not `administer`: everybody may take their own away, and policy decides about
+//! others'. Taking away should be easy.
+
+use daypass_api::grants::{Receipt, Revoke, RevokeWhat};
+use daypass_app::grants as use_case;
+
+use crate::{
+    body::Json,
+    call::Call,
+    fault::{Fault, Result},
+    show,
+};
+
+/// The longest reason, in characters.
+const REASON_CHARS: usize = 2_000;
+
+pub(super) async fn revoke(call: Call, Json(body): Json<Revoke>) -> Result<Json<Receipt>> {
+    let reason = body.reason.trim();
+    if reason.is_empty() || reason.chars().count() > REASON_CHARS {
+        let what = format!("a revocation has a reason, of at most {REASON_CHARS} characters");
+        return Err(Fault::invalid("reason", what, "say why, in a sentence"));
+    }
+    let receipt = call.app().revoke(call.actor()?, &what(body.what)?, reason).await?;
+    call.control.metrics.revoked(&receipt);
+    Ok(Json(show::grants::receipt(call.app(), receipt).await?))
+}
+
+fn what(what: RevokeWhat) -> Result<use_case::Revoke> {
+    Ok(match what {
+        RevokeWhat::Grant { grant } => {
+            let id = grant.as_str().parse();
+            let id = id.map_err(|e: daypass_domain::BadId| Fault::invalid("what.grant", e.to_string(), ""))?;
+            use_case::Revoke::Grant(id)
+        }
+        RevokeWhat::Principal { principal } => use_case::Revoke::Principal(principal),
+        RevokeWhat::Resource { resource } => use_case::Revoke::Resource(resource),
+        RevokeWhat::Role { resource, role } => use_case::Revoke::Role { resource, role },
+        RevokeWhat::Everything => use_case::Revoke::Everything,
+    })
+}

@@ -1,0 +1,58 @@
+//! Asking for access, and answering.
+
+mod approve;
+mod list;
+mod make;
+mod show;
+
+use daypass_api::requests::{Deny, Request};
+use daypass_app::entry::event;
+use daypass_policy::Missing;
+use daypass_ports::rows::TokenScope::{Read, Request as Ask};
+
+use crate::{
+    body::{Empty, Json},
+    call::Call,
+    fault::Result,
+    route::{Access::Scope, Route},
+    show::requests as shown,
+};
+
+pub(crate) fn routes() -> Vec<Route> {
+    vec![
+        Route::get("/v1/requests", Scope(Read), "Requests: one's own, or those that wait for one's answer", list::list)
+            .query::<list::ListQuery>(),
+        Route::post("/v1/requests", Scope(Ask), "Ask for a role on a resource", make::make)
+            .writes(&[event::REQUESTED, event::GRANT_ACTIVATED, event::GRANT_SCHEDULED]),
+        Route::post("/v1/explain", Scope(Read), "Judge what would be asked, without asking", make::explain).only_looks(),
+        Route::get("/v1/requests/{id}", Scope(Read), "One request; waits until it is answered, when asked to", show::show)
+            .query::<show::ShowQuery>()
+            .writes(&[event::EVIDENCE_READ]),
+        Route::post("/v1/requests/{id}/approve", Scope(Ask), "Say yes, perhaps to less", approve::approve)
+            .for_people()
+            .writes(&[event::APPROVED, event::REJUDGED, event::GRANT_ACTIVATED, event::GRANT_SCHEDULED]),
+        Route::post("/v1/requests/{id}/withdraw-approval", Scope(Ask), "Take one's yes back", withdraw_approval)
+            .for_people()
+            .writes(&[event::APPROVAL_WITHDRAWN, event::REJUDGED, event::GRANT_ENDED]),
+        Route::post("/v1/requests/{id}/deny", Scope(Ask), "Say no, with a note", deny)
+            .for_people()
+            .writes(&[event::DENIED]),
+        Route::post("/v1/requests/{id}/withdraw", Scope(Ask), "Take one's request back", withdraw)
+            .writes(&[event::WITHDRAWN]),
+    ]
+}
+
+async fn deny(call: Call, Json(body): Json<Deny>) -> Result<Json<Request>> {
+    let request = call.app().deny(call.actor()?, call.id("id")?, &body.note).await?;
+    Ok(Json(shown::bare(call.app(), request, Missing::default()).await?))
+}
+
+async fn withdraw(call: Call, _: Empty) -> Result<Json<Request>> {
+    let request = call.app().withdraw(call.actor()?, call.id("id")?).await?;
+    Ok(Json(shown::bare(call.app(), request, Missing::default()).await?))
+}
+
+async fn withdraw_approval(call: Call, _: Empty) -> Result<Json<Request>> {
+    let request = call.app().withdraw_approval(call.actor()?, call.id("id")?).await?;
+    Ok(Json(shown::bare(call.app(), request, Missing::default()).await?))
+}

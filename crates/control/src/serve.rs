@@ -1,0 +1,136 @@
+//! TLS, limits, and an orderly end.
+//!
+//! HTTP/1.1 over TLS, on connections that are counted, with a bound on everything that somebody from outside could draw
+//! out: the handshake, a request's head, its body ([`crate::dispatch`]), the time between requests.
+
+use std::{convert::Infallible, net::SocketAddr, sync::Arc, time::Duration};
+
+use axum::Router;
+use hyper::{Request, body::Incoming, server::conn::http1, service::service_fn};
+use hyper_util::{
+    rt::{TokioIo, TokioTimer},
+    service::TowerToHyperService,
+};
+use tokio::{
+    net::{TcpListener, TcpStream},
+    sync::{Semaphore, watch},
+    task::JoinSet,
+    time::timeout,
+};
+use tokio_rustls::TlsAcceptor;
+
+/// How many connections there are at once; one more waits in the system's queue.
+const CONNECTIONS: usize = 1_024;
+/// How long a TLS handshake may take.
+const HANDSHAKE: Duration = Duration::from_secs(10);
+/// How long a request's head may take, and how long a connection may be idle between two.
+const HEAD: Duration = Duration::from_secs(60);
+/// The longest head, in bytes, and the most fields in it.
+const HEAD_BYTES: usize = 32 << 10;
+const HEAD_FIELDS: usize = 64;
+/// How long requests have to end once the server stops.
+const FAREWELL: Duration = Duration::from_secs(4);
+
+/// Where a request came from: in its extensions.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Peer(pub SocketAddr);
+
+/// Tells whoever waits that the server stops: in a request's extensions. By default it never does.
+#[derive(Debug, Clone, Default)]
+pub struct Stopping(Option<watch::Receiver<()>>);
+
+impl Stopping {
+    /// Stops when something is sent, or the sender is gone.
+    #[must_use]
+    pub fn new(stop: watch::Receiver<()>) -> Self {
+        Self(Some(stop))
+    }
+
+    /// Returns when the server stops.
+    pub async fn stopped(&mut self) {
+        match &mut self.0 {
+            // An error says that the sender is gone: that is a stop too.
+            Some(stop) => drop(stop.changed().await),
+            None => std::future::pending().await,
+        }
+    }
+}
+
+/// Serves until `stop` says so, then lets requests end, for a few seconds.
+pub async fn serve(listener: TcpListener, tls: Arc<rustls::ServerConfig>, router: Router, stop: watch::Receiver<()>) {
+    let acceptor = TlsAcceptor::from(tls);
+    let room = Arc::new(Semaphore::new(CONNECTIONS));
+    let mut stopping = Stopping::new(stop.clone());
+    let mut connections = JoinSet::new();
+    loop {
+        // The semaphore is never closed.
+        let Ok(place) = Arc::clone(&room).acquire_owned().await else { break };
+        let accepted = tokio::select! {
+            accepted = listener.accept() => accepted,
+            () = stopping.stopped() => break,
+        };
+        while connections.try_join_next().is_some() {}
+        match accepted {
+            Ok((tcp, peer)) => {
+                let (acceptor, router, stopping) = (acceptor.clone(), router.clone(), Stopping::new(stop.clone()));
+                connections.spawn(async move {
+                    connection(acceptor, tcp, peer, router, stopping).await;
+                    drop(place);
+                });
+            }
+            Err(error) => {
+                tracing::warn!(%error, "a connection to the API can't be accepted");
+                // Out of file descriptors, most likely: trying at once again would only spin.
+                tokio::time::sleep(Duration::from_millis(100)).await;
+            }
+        }
+    }
+    drop(listener);
+    let all = async { while connections.join_next().await.is_some() {} };
+    if timeout(FAREWELL, all).await.is_err() {
+        tracing::info!("some requests hadn't ended when the server stopped");
+    }
+}
+
+async fn connection(acceptor: TlsAcceptor, tcp: TcpStream, peer: SocketAddr, router: Router, mut stopping: Stopping) {
+    // Small answers are wanted at once; without this they only come a little later.
+    let _ = tcp.set_nodelay(true);
+    let secured = tokio::select! {
+        secured = timeout(HANDSHAKE, acceptor.accept(tcp)) => secured,
+        () = stopping.stopped() => return,
+    };
+    let tls = match secured {
+        Ok(Ok(tls)) => tls,
+        Ok(Err(error)) => return tracing::debug!(%peer, %error, "a TLS handshake failed"),
+        Err(_) => return tracing::debug!(%peer, "a TLS handshake took too long"),
+    };
+    let inner = TowerToHyperService::new(router);
+    let told = stopping.clone();
+    let service = service_fn(move |mut request: Request<Incoming>| {
+        request.extensions_mut().insert(Peer(peer));
+        request.extensions_mut().insert(told.clone());
+        let inner = inner.clone();
+        async move { Ok::<_, Infallible>(answer(inner, request).await) }
+    });
+    let mut http = http1::Builder::new();
+    http.timer(TokioTimer::new()).header_read_timeout(HEAD).max_buf_size(HEAD_BYTES).max_headers(HEAD_FIELDS);
+    let mut serving = std::pin::pin!(http.serve_connection(TokioIo::new(tls), service));
+    let ended = tokio::select! {
+        ended = serving.as_mut() => ended,
+        () = stopping.stopped() => {
+            serving.as_mut().graceful_shutdown();
+            serving.await
+        }
+    };
+    if let Err(error) = ended {
+        tracing::debug!(%peer, %error, "a connection to the API ended badly");
+    }
+}
+
+async fn answer(router: TowerToHyperService<Router>, request: Request<Incoming>) -> axum::response::Response {
+    match hyper::service::Service::call(&router, request).await {
+        Ok(response) => response,
+        Err(never) => match never {},
+    }
+}
+
