@@ -3,11 +3,7 @@
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use crate::{
-    GrantId, RequestId, Timestamp,
-    grants::Grant,
-    policy::Way,
-};
+use crate::{GrantId, RequestId, Timestamp, grants::Grant, policy::Way};
 
 /// Asks for a role: `POST /v1/requests`. Also the body of `POST /v1/explain`, which only judges.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]

@@ -23,25 +23,13 @@ impl App {
     /// # Errors
     /// When it is a token that asks (I8), when they are a party to it, when their yes counts for nothing, when it has
     /// changed since they looked, or when it isn't pending.
-    pub async fn approve(
-        &self,
-        actor: &Actor,
-        id: RequestId,
-        seen: Seen,
-        narrowing: Narrowing,
-    ) -> Result<Answered> {
+    pub async fn approve(&self, actor: &Actor, id: RequestId, seen: Seen, narrowing: Narrowing) -> Result<Answered> {
         self.clock_is_sound()?;
         person_only(actor)?;
         retry_stale!(self.try_approve(actor, id, seen, narrowing.clone()).await)
     }
 
-    async fn try_approve(
-        &self,
-        actor: &Actor,
-        id: RequestId,
-        seen: Seen,
-        narrowing: Narrowing,
-    ) -> Result<Answered> {
+    async fn try_approve(&self, actor: &Actor, id: RequestId, seen: Seen, narrowing: Narrowing) -> Result<Answered> {
         let now = self.now();
         let read = self.request_row(id).await?;
         let facts = self.facts(read.value.asked.resource).await?;
@@ -58,8 +46,14 @@ impl App {
                 "the requester has to ask again",
             ));
         }
-        let approval =
-            Approval { id: ApprovalId::new(now, self.id_bytes()), approver: actor.principal, at: now, request_digest, role_digest, narrowing };
+        let approval = Approval {
+            id: ApprovalId::new(now, self.id_bytes()),
+            approver: actor.principal,
+            at: now,
+            request_digest,
+            role_digest,
+            narrowing,
+        };
         let event = RequestEvent::Approve { approval: approval.clone(), person: actor.person };
         let request = read.value.clone().apply(event, now)?;
 
@@ -85,7 +79,7 @@ impl App {
             return Err(Problem::not_allowed(
                 "own_request",
                 "nobody approves what they asked for or would hold",
-                "somebody else has to; `daypass request show` says who can",
+                "somebody else has to; `daypass show` says who can",
             ));
         }
         if self.counts(actor, request).await? {
@@ -94,7 +88,7 @@ impl App {
         Err(Problem::not_allowed(
             "not_an_approver",
             "your answer to this request counts for nothing",
-            "`daypass request show` says whose does",
+            "`daypass show` says whose does",
         ))
     }
 

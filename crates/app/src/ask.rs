@@ -119,10 +119,7 @@ impl App {
     }
 
     fn view_act(&self, actor: &Actor, resource: &Resource) -> Act {
-        Act::ViewSessions {
-            resource: Thing::of(resource),
-            second_factor_age_s: self.second_factor_age_s(actor),
-        }
+        Act::ViewSessions { resource: Thing::of(resource), second_factor_age_s: self.second_factor_age_s(actor) }
     }
 
     async fn may_view(&self, actor: &Actor, resource: &Resource) -> bool {
@@ -134,8 +131,7 @@ impl App {
     /// # Errors
     /// When the store doesn't answer.
     pub async fn resources(&self) -> Result<Vec<Resource>> {
-        let mut all: Vec<Resource> =
-            self.store_ref().all::<Resource>().await?.into_iter().map(|r| r.value).collect();
+        let mut all: Vec<Resource> = self.store_ref().all::<Resource>().await?.into_iter().map(|r| r.value).collect();
         all.sort_by(|a, b| a.name.cmp(&b.name));
         Ok(all)
     }
@@ -146,10 +142,8 @@ impl App {
     /// When there is no such resource, policy doesn't let them, or its credential isn't bound.
     pub async fn doctor(&self, actor: &Actor, resource: &str) -> Result<Vec<Finding>> {
         let resource = self.resource_named(resource).await?.value;
-        let act = Act::Administer {
-            subject: "resource".to_owned(),
-            second_factor_age_s: self.second_factor_age_s(actor),
-        };
+        let act =
+            Act::Administer { subject: "resource".to_owned(), second_factor_age_s: self.second_factor_age_s(actor) };
         self.must_be_permitted(actor, act).await?;
         let at = self.administration(resource.id, &resource.target).await?;
         Ok(self.targets.doctor(&at, &resource.roles).await)
@@ -391,8 +385,7 @@ impl App {
             Whose::Mine => Some((key::HOLDER, mine.as_str())),
             Whose::Everybodys => None,
         };
-        let query =
-            Query { kind: T::KIND, by, after: page.after.as_deref(), order: Order::Falling, most: page.most() };
+        let query = Query { kind: T::KIND, by, after: page.after.as_deref(), order: Order::Falling, most: page.most() };
         Ok(self.store_ref().page::<T>(query).await?)
     }
 

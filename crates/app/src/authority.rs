@@ -74,11 +74,8 @@ impl Nodes {
 
     fn renewed(&self, node: NodeId, now: Time) {
         let mut inner = self.inner();
-        let entry = inner.nodes.entry(node).or_insert(Node {
-            renewed: now,
-            confirmed: Revision::default(),
-            confirmed_at: now,
-        });
+        let entry =
+            inner.nodes.entry(node).or_insert(Node { renewed: now, confirmed: Revision::default(), confirmed_at: now });
         entry.renewed = now;
     }
 

@@ -70,7 +70,12 @@ impl App {
         })
     }
 
-    pub(crate) async fn record_ends(&self, grants: &[GrantId], cause: &EndCause, said: &[Part]) -> Result<Option<Committed>> {
+    pub(crate) async fn record_ends(
+        &self,
+        grants: &[GrantId],
+        cause: &EndCause,
+        said: &[Part],
+    ) -> Result<Option<Committed>> {
         let mut commit = Commit::default();
         self.plan_ends(grants, cause, said, &mut commit).await?;
         if commit.writes.is_empty() {
@@ -200,8 +205,7 @@ impl App {
 
     /// The region that a grant's payloads belong in: its resource's; the installation's when that was removed. // I10
     pub(crate) async fn region_of(&self, grant: &Grant) -> Result<daypass_domain::Name> {
-        let resource =
-            self.store_ref().get::<daypass_domain::resource::Resource>(&grant.resource.to_string()).await?;
+        let resource = self.store_ref().get::<daypass_domain::resource::Resource>(&grant.resource.to_string()).await?;
         match resource {
             Some(read) => Ok(read.value.region),
             None => self.region().await,

@@ -41,7 +41,7 @@ impl App {
     }
 
     pub(crate) async fn facts(&self, resource: ResourceId) -> Result<Facts> {
-        let settings = self.settings().await?;
+        let settings = self.settings_and_policy().await?;
         let resource = self
             .store_ref()
             .get::<Resource>(&resource.to_string())

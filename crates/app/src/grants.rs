@@ -301,7 +301,7 @@ fn must_live(grant: &Grant) -> Result<()> {
         GrantState::Ending { .. } | GrantState::Ended { .. } => Err(Problem::conflict(
             "ended_already",
             format!("{} has ended already", grant.id),
-            "see how with `daypass grant show`",
+            "see how with `daypass show`",
         )),
     }
 }

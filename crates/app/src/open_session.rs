@@ -163,8 +163,7 @@ impl App {
         facts: &Facts,
         now: Time,
     ) -> Result<std::result::Result<Decision, Refusal>> {
-        let input =
-            daypass_policy::Input::for_request(request, &facts.resource.value, &facts.directory, now)?;
+        let input = daypass_policy::Input::for_request(request, &facts.resource.value, &facts.directory, now)?;
         let input = match grant_length(grant) {
             Some(length) => lasting(input, length),
             None => input,
@@ -203,12 +202,7 @@ impl App {
     }
 
     /// The grant's login, made now if it wasn't: its beginning is durable before anything exists at the target. // I1, I5
-    async fn with_login(
-        &self,
-        grant: Read<Grant>,
-        role: &Role,
-        facts: &Facts,
-    ) -> Result<(Read<Grant>, MadeLogin)> {
+    async fn with_login(&self, grant: Read<Grant>, role: &Role, facts: &Facts) -> Result<(Read<Grant>, MadeLogin)> {
         let holder = self.principal(grant.value.holder).await?.value;
         let login = MadeLogin {
             name: grant.value.login_name(facts.settings.value.installation, &holder.name),
@@ -246,9 +240,10 @@ impl App {
     async fn make_login(&self, grant: &Grant, login: &MadeLogin, role: &Role, facts: &Facts) -> Result<()> {
         let GrantState::Active { deadline, .. } = grant.state else { return Ok(()) };
         let at = self.administration(grant.resource, &login.target).await?;
-        let name = login.name.parse().map_err(|e: daypass_ports::targets::BadLoginName| {
-            Problem::unavailable(e.to_string())
-        })?;
+        let name = login
+            .name
+            .parse()
+            .map_err(|e: daypass_ports::targets::BadLoginName| Problem::unavailable(e.to_string()))?;
         let password = self.login_password(grant.id);
         let salt = self.keys.derive("target-login-salt", &grant.id.bytes());
         let salt: [u8; 16] = std::array::from_fn(|i| salt[i]);

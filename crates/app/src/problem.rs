@@ -115,9 +115,7 @@ impl From<CommitError> for Problem {
             }
             CommitError::Stale { .. } => Self::new(ProblemKind::Stale, "changed_meanwhile", what, "try again"),
             CommitError::NotDurable { .. } => Self::new(ProblemKind::Unavailable, "not_durable", what, ""),
-            CommitError::BadEntry { .. } => {
-                Self::new(ProblemKind::Invalid, "too_large", what, "shorten what you sent")
-            }
+            CommitError::BadEntry { .. } => Self::new(ProblemKind::Invalid, "too_large", what, "shorten what you sent"),
         }
     }
 }

@@ -169,9 +169,10 @@ struct ClaimsAt {
 #[async_trait]
 impl Claims for ClaimsAt {
     async fn claims(&self) -> std::result::Result<ClaimSet, daypass_ports::targets::ClaimsUnknown> {
-        self.app.claim_set(&self.target).await.map_err(|problem| daypass_ports::targets::ClaimsUnknown {
-            why: problem.to_string(),
-        })
+        self.app
+            .claim_set(&self.target)
+            .await
+            .map_err(|problem| daypass_ports::targets::ClaimsUnknown { why: problem.to_string() })
     }
 }
 
@@ -183,9 +184,10 @@ impl App {
             if !same_target(&login, target) || self.taken.is_ended(grant) {
                 continue;
             }
-            let name: LoginName = login.name.parse().map_err(|e: daypass_ports::targets::BadLoginName| {
-                Problem::unavailable(e.to_string())
-            })?;
+            let name: LoginName = login
+                .name
+                .parse()
+                .map_err(|e: daypass_ports::targets::BadLoginName| Problem::unavailable(e.to_string()))?;
             claims.insert(name, self.claims_under(grant).await?);
         }
         Ok(claims)
@@ -212,7 +214,9 @@ pub fn end_in_words(state: &GrantState) -> String {
         GrantState::Ended { confirmation, .. } => match confirmation {
             EndConfirmation::NothingMade => "ended; nothing was ever made at the target".to_owned(),
             EndConfirmation::Clean => "ended and confirmed: clean".to_owned(),
-            EndConfirmation::Kept { objects, .. } => format!("ended and confirmed: {objects} objects kept by the owner"),
+            EndConfirmation::Kept { objects, .. } => {
+                format!("ended and confirmed: {objects} objects kept by the owner")
+            }
             EndConfirmation::Residue { items, .. } => format!("ended and confirmed: {items} things remain, listed"),
         },
     }

@@ -83,8 +83,7 @@ impl App {
         now: daypass_domain::Time,
     ) -> Result<Still> {
         let request = self.store_ref().get::<Request>(&grant.request.to_string()).await?;
-        let resource =
-            self.store_ref().get::<daypass_domain::resource::Resource>(&grant.resource.to_string()).await?;
+        let resource = self.store_ref().get::<daypass_domain::resource::Resource>(&grant.resource.to_string()).await?;
         let (Some(request), Some(resource)) = (request, resource) else { return Ok(Still::NotPermitted(None)) };
         let same_role =
             resource.value.roles.get(&grant.role).map(|r| r.digest(&resource.value)) == Some(grant.role_digest);
@@ -95,11 +94,7 @@ impl App {
             Some(length) => lasting(input, length),
             None => input,
         };
-        let decision = Decision::make(
-            daypass_domain::DecisionId::new(now, self.id_bytes()),
-            policy,
-            input,
-        );
+        let decision = Decision::make(daypass_domain::DecisionId::new(now, self.id_bytes()), policy, input);
         if same_role && decision.verdict.is_permitted() {
             return Ok(Still::Permitted);
         }

@@ -131,7 +131,11 @@ impl App {
         if let Start::At { time } = asking.start
             && time > now + START_AHEAD
         {
-            return Err(Problem::invalid("bad_start", "a start can be at most 90 days ahead", "ask again nearer to it"));
+            return Err(Problem::invalid(
+                "bad_start",
+                "a start can be at most 90 days ahead",
+                "ask again nearer to it",
+            ));
         }
         let beneficiary = match &asking.beneficiary {
             Some(name) => self.principal_named(name).await?.value,
@@ -219,7 +223,12 @@ impl App {
             holder: request.asked.beneficiary,
             person: request.asked.beneficiary_person,
             resource: request.asked.resource,
-            role_digest: facts.resource.value.roles.get(&role).map_or(request.role_digest, |r| r.digest(&facts.resource.value)),
+            role_digest: facts
+                .resource
+                .value
+                .roles
+                .get(&role)
+                .map_or(request.role_digest, |r| r.digest(&facts.resource.value)),
             role,
             state,
         }

@@ -120,7 +120,8 @@ impl<T: DeserializeOwned + Default + ToSchema + Send + 'static> Takes for Maybe<
 impl Takes for Empty {
     fn read(_: Option<&str>, bytes: &Bytes) -> Result<Self> {
         // `{}` is what many programs send when they have nothing to say.
-        if bytes.iter().all(u8::is_ascii_whitespace) || serde_json::from_slice::<NoFields>(bytes).is_ok() {
+        let nothing = || serde_json::from_slice::<serde_json::Map<String, serde_json::Value>>(bytes);
+        if bytes.iter().all(u8::is_ascii_whitespace) || nothing().is_ok_and(|fields| fields.is_empty()) {
             return Ok(Self);
         }
         Err(Fault::invalid("", "this takes no body", "send none"))
@@ -130,10 +131,6 @@ impl Takes for Empty {
         None
     }
 }
-
-#[derive(serde::Deserialize)]
-#[serde(deny_unknown_fields)]
-struct NoFields {}
 
 /// Malformed is 400; well-formed and of another shape is 422. The value is never repeated: it may be a secret.
 fn of_json(path: &str, error: &serde_json::Error) -> Fault {
@@ -188,7 +185,9 @@ fn json_response<T: Serialize>(status: StatusCode, value: &T) -> Response {
             response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
             response
         }
-        Err(e) => Fault::from(daypass_app::Problem::unavailable(format!("the answer can't be written: {e}"))).into_response(),
+        Err(e) => {
+            Fault::from(daypass_app::Problem::unavailable(format!("the answer can't be written: {e}"))).into_response()
+        }
     }
 }
 

@@ -106,8 +106,9 @@ fn unauthenticated() -> Fault {
 /// # Errors
 /// When it isn't 64 hexadecimal digits.
 pub fn digest(field: &str, text: &str) -> Result<Digest> {
-    serde_json::from_value(serde_json::Value::String(text.to_owned()))
-        .map_err(|_| Fault::invalid(field, "a digest is 64 lower-case hexadecimal digits", "copy it from what was shown"))
+    serde_json::from_value(serde_json::Value::String(text.to_owned())).map_err(|_| {
+        Fault::invalid(field, "a digest is 64 lower-case hexadecimal digits", "copy it from what was shown")
+    })
 }
 
 /// A name that came from outside.

@@ -21,6 +21,8 @@ use crate::{
     state::Control,
 };
 
+/// The code of a write that the store couldn't make durable: readiness hears of it. // I1
+const NOT_DURABLE: &str = "not_durable";
 /// How long a body may take to come.
 const BODY_TIME: Duration = Duration::from_secs(30);
 
@@ -28,7 +30,12 @@ const BODY_TIME: Duration = Duration::from_secs(30);
 pub async fn dispatch(control: Arc<Control>, route: Arc<Route>, request: Request) -> Response {
     let response = match answer(&control, &route, request).await {
         Ok(response) => response,
-        Err(fault) => fault.into_response(),
+        Err(fault) => {
+            if fault.problem().code == NOT_DURABLE {
+                control.probe.failed(&control, &fault.problem().detail);
+            }
+            fault.into_response()
+        }
     };
     control.metrics.answered(&route.method, route.path, response.status());
     response
@@ -158,6 +165,8 @@ async fn read_body(route: &Route, headers: &HeaderMap, body: Body) -> Result<Rea
         Ok(Ok(bytes)) => Ok(ReadBody { content_type, bytes }),
         // The limit and a connection that broke look the same here; nobody reads the answer to the second.
         Ok(Err(_)) => Err(too_large()),
-        Err(_) => Err(Fault::new(StatusCode::REQUEST_TIMEOUT, "too_slow", "the body took too long to come", "try again")),
+        Err(_) => {
+            Err(Fault::new(StatusCode::REQUEST_TIMEOUT, "too_slow", "the body took too long to come", "try again"))
+        }
     }
 }

@@ -4,8 +4,8 @@ use daypass_ports::rows::TokenScope;
 use utoipa::{
     PartialSchema as _, ToSchema as _,
     openapi::{
-        ComponentsBuilder, Content, HttpMethod, InfoBuilder, OpenApi, OpenApiBuilder, PathsBuilder, Ref, RefOr, Required,
-        ResponseBuilder, Schema,
+        ComponentsBuilder, Content, HttpMethod, InfoBuilder, OpenApi, OpenApiBuilder, PathsBuilder, Ref, RefOr,
+        Required, ResponseBuilder, Schema,
         path::{Operation, OperationBuilder, ParameterBuilder, ParameterIn, PathItem},
         request_body::RequestBodyBuilder,
         schema::{ObjectBuilder, Type},
@@ -43,9 +43,9 @@ pub fn openapi(version: &str) -> OpenApi {
         let path = route.path.replace("{*", "{");
         paths = paths.path(path, PathItem::new(method, operation(route)));
     }
-    let bearer = HttpBuilder::new().scheme(HttpAuthScheme::Bearer).description(Some(
-        "The secret of a sign-in (POST /v1/signin) or of an API token (POST /v1/tokens).",
-    ));
+    let bearer = HttpBuilder::new()
+        .scheme(HttpAuthScheme::Bearer)
+        .description(Some("The secret of a sign-in (POST /v1/signin) or of an API token (POST /v1/tokens)."));
     components = components.security_scheme(BEARER, SecurityScheme::Http(bearer.build()));
     let info = InfoBuilder::new().title("Daypass").version(version).description(Some(ABOUT)).build();
     OpenApiBuilder::new().info(info).paths(paths).components(Some(components.build())).build()
@@ -92,7 +92,9 @@ fn operation(route: &Route) -> Operation {
     if let Some((media_type, schema)) = &route.gives {
         let content = match schema {
             Some(schema) => Content::new(Some(RefOr::<Schema>::Ref(schema.clone()))),
-            None => Content::new(Some(RefOr::T(Schema::Object(ObjectBuilder::new().schema_type(Type::String).build())))),
+            None => {
+                Content::new(Some(RefOr::T(Schema::Object(ObjectBuilder::new().schema_type(Type::String).build()))))
+            }
         };
         success = success.content(*media_type, content);
     }
@@ -135,7 +137,10 @@ pub const fn scope_word(scope: TokenScope) -> &'static str {
 fn operation_id(route: &Route) -> String {
     let words = route.path.split(['/', '.', '-']).map(|w| w.trim_matches(['{', '}', '*']));
     let words = words.filter(|w| !w.is_empty() && *w != "v1");
-    std::iter::once(route.method.as_str().to_lowercase()).chain(words.map(ToOwned::to_owned)).collect::<Vec<_>>().join("_")
+    std::iter::once(route.method.as_str().to_lowercase())
+        .chain(words.map(ToOwned::to_owned))
+        .collect::<Vec<_>>()
+        .join("_")
 }
 
 fn tag(path: &str) -> String {

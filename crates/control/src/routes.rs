@@ -12,8 +12,17 @@ use axum::{
 };
 
 use crate::{
-    changes, dispatch::dispatch, events, fault::Fault, grants, groups, headers, health, ledger, me, openapi::openapi, people,
-    policy, requests, resources, route::Route, sessions, signin, state::{Control, State}, tokens,
+    changes,
+    dispatch::dispatch,
+    events,
+    fault::Fault,
+    grants, groups, headers, health, ledger, me,
+    openapi::openapi,
+    people, policy, requests, resources,
+    route::Route,
+    sessions, signin,
+    state::{Control, State},
+    tokens,
 };
 
 /// Every route there is, by noun.

@@ -133,4 +133,3 @@ async fn answer(router: TowerToHyperService<Router>, request: Request<Incoming>)
         Err(never) => match never {},
     }
 }
-

@@ -1,2 +1,46 @@
-//! Daypass.
-fn main() {}
+//! Daypass: the binary. `daypass --help` lists what it does.
+
+mod cli;
+mod client;
+mod demo;
+mod failure;
+mod say;
+mod serve;
+mod verbs;
+
+use std::process::ExitCode;
+
+use clap::Parser;
+use tracing_subscriber::EnvFilter;
+
+fn main() -> ExitCode {
+    let cli = cli::Cli::parse();
+    log(matches!(cli.verb, cli::Verb::Serve(_)));
+    let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
+        Ok(runtime) => runtime,
+        Err(error) => {
+            say::note(&format!("daypass can't start: {error}"));
+            return ExitCode::from(failure::Exit::Other as u8);
+        }
+    };
+    match runtime.block_on(cli::run(cli)) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) => {
+            say::note(&format!("daypass: {failure}"));
+            ExitCode::from(failure.exit as u8)
+        }
+    }
+}
+
+/// Structured logs on standard error: for a server from the level info on, for a command from warn on. `RUST_LOG` says
+/// otherwise; `DAYPASS_LOG=json` writes JSON.
+fn log(server: bool) {
+    let level = if server { "info" } else { "error" };
+    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new(level));
+    let builder = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
+    if std::env::var_os("DAYPASS_LOG").is_some_and(|v| v == "json") {
+        builder.json().init();
+    } else {
+        builder.with_ansi(std::io::IsTerminal::is_terminal(&std::io::stderr())).init();
+    }
+}

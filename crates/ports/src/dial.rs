@@ -66,7 +66,9 @@ pub enum DialError {
         why: String,
     },
     /// The target doesn't show that it is who it should be, or has no TLS.
-    #[error("{address} doesn't show that it is the target: {why}. Check the resource's `tls` against the server's certificate")]
+    #[error(
+        "{address} doesn't show that it is the target: {why}. Check the resource's `tls` against the server's certificate"
+    )]
     Unproven {
         /// The target's host and port.
         address: String,

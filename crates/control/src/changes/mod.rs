@@ -26,10 +26,15 @@ pub(crate) fn routes() -> Vec<Route> {
             .for_administrators()
             .query::<ListQuery>(),
         Route::get("/v1/changes/{id}", Scope(Read), "One change, and what it would do now", show).for_administrators(),
-        Route::post("/v1/changes/{id}/approve", Scope(Administer), "Approve another's change, and do it", approve::approve)
-            .for_administrators()
-            .shows_a_secret()
-            .writes(approve::WRITES),
+        Route::post(
+            "/v1/changes/{id}/approve",
+            Scope(Administer),
+            "Approve another's change, and do it",
+            approve::approve,
+        )
+        .for_administrators()
+        .shows_a_secret()
+        .writes(approve::WRITES),
         Route::post("/v1/changes/{id}/reject", Scope(Administer), "Turn a change down, or take one's own back", reject)
             .for_administrators()
             .writes(&[event::CHANGE_ENDED]),
@@ -41,6 +46,7 @@ pub(crate) fn routes() -> Vec<Route> {
 struct ListQuery {
     /// Which: `pending` or `all`.
     #[serde(default)]
+    #[param(inline)]
     which: WhichWord,
     /// What the page before said as `next`.
     after: Option<String>,

@@ -40,8 +40,13 @@ const AT_ONCE: u32 = 200;
 
 pub(crate) fn routes() -> Vec<Route> {
     vec![
-        Route::get("/v1/events", Scope(TokenScope::Read), "New headers that concern one, as server-sent events", listen)
-            .gives("text/event-stream"),
+        Route::get(
+            "/v1/events",
+            Scope(TokenScope::Read),
+            "New headers that concern one, as server-sent events",
+            listen,
+        )
+        .gives("text/event-stream"),
     ]
 }
 
@@ -50,7 +55,8 @@ async fn listen(call: Call) -> Result<Raw> {
         None => ledger::size(call.app()).await?,
         Some(id) => {
             let last: Option<u64> = id.to_str().ok().and_then(|text| text.parse().ok());
-            let bad = || Fault::invalid("Last-Event-ID", "the last event's id is a sequence number", "send it as it came");
+            let bad =
+                || Fault::invalid("Last-Event-ID", "the last event's id is a sequence number", "send it as it came");
             last.ok_or_else(bad)?.saturating_add(1)
         }
     };

@@ -46,6 +46,7 @@ pub(crate) struct WhoseQuery {
     /// One's own (`mine`), or everybody's as far as one may see them (`all`). A page of `all` may have fewer items than
     /// were asked for and still have a next.
     #[serde(default)]
+    #[param(inline)]
     pub whose: WhoseWord,
     /// What the page before said as `next`.
     pub after: Option<String>,

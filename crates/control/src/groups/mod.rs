@@ -39,9 +39,14 @@ pub(crate) fn routes() -> Vec<Route> {
         Route::put("/v1/groups/{name}/members/{principal}", Scope(Administer), "Put somebody into a group", join)
             .for_administrators()
             .writes(JOINING),
-        Route::delete("/v1/groups/{name}/members/{principal}", Scope(Administer), "Take somebody out of a group", leave)
-            .for_administrators()
-            .writes(LEAVING),
+        Route::delete(
+            "/v1/groups/{name}/members/{principal}",
+            Scope(Administer),
+            "Take somebody out of a group",
+            leave,
+        )
+        .for_administrators()
+        .writes(LEAVING),
     ]
 }
 

@@ -25,8 +25,13 @@ pub(crate) fn routes() -> Vec<Route> {
     vec![
         Route::get("/healthz", Anybody, "Whether the process lives", alive).gives(TEXT),
         Route::get("/readyz", Anybody, "Whether the server can do its work, and why not", ready::ready),
-        Route::get("/metrics", Anybody, "Numbers for Prometheus: from this machine, or with a token that may read", metrics)
-            .gives(METRICS),
+        Route::get(
+            "/metrics",
+            Anybody,
+            "Numbers for Prometheus: from this machine, or with a token that may read",
+            metrics,
+        )
+        .gives(METRICS),
         Route::get("/v1/authority.pem", Anybody, "The certificate authority of the API and the gateway", authority)
             .gives(PEM),
         Route::get("/v1/openapi.json", Anybody, "This description", openapi).gives(JSON),

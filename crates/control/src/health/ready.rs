@@ -1,11 +1,13 @@
 //! `GET /readyz`: whether the server can do its work. Each check says why it isn't fine.
 
-use std::time::{Duration, Instant};
+use std::{
+    sync::{Mutex, MutexGuard, PoisonError},
+    time::{Duration, Instant},
+};
 
 use axum::{http::StatusCode, response::IntoResponse as _};
 use daypass_api::health::{Check, Health, Readiness};
 use daypass_ports::record::Revision;
-use tokio::sync::Mutex;
 
 use crate::{
     body::{Gives, Json, Raw, Schemas},
@@ -19,10 +21,15 @@ const RECENT: Duration = Duration::from_secs(5);
 /// How long a probe may take.
 const PATIENCE: Duration = Duration::from_secs(5);
 
-/// The last time that the store was seen to write. However often anybody asks, it is probed once in [`RECENT`].
+/// What was last seen of the store's writing: by a probe, or by a request whose write wasn't durable. However often
+/// anybody asks, it is probed once in [`RECENT`].
 #[derive(Default)]
-pub(crate) struct Probe(Mutex<Option<Seen>>);
+pub(crate) struct Probe {
+    seen: Mutex<Option<Seen>>,
+    probing: tokio::sync::Mutex<()>,
+}
 
+#[derive(Clone)]
 struct Seen {
     at: Instant,
     revision: Revision,
@@ -30,22 +37,38 @@ struct Seen {
 }
 
 impl Probe {
-    async fn writable(&self, control: &Control) -> std::result::Result<(), String> {
-        let mut seen = self.0.lock().await;
+    /// A write for somebody wasn't durable. A probe is small, and may fit where that didn't.
+    pub(crate) fn failed(&self, control: &Control, why: &str) {
+        self.saw(control, Err(why.to_owned()));
+    }
+
+    fn saw(&self, control: &Control, outcome: std::result::Result<(), String>) {
         let revision = *control.app().store().watch().borrow();
-        if let Some(last) = seen.as_ref()
-            && last.at.elapsed() < RECENT
-        {
-            // A commit since then speaks for the store, whatever the probe said.
-            return if revision > last.revision { Ok(()) } else { last.outcome.clone() };
+        *self.seen() = Some(Seen { at: Instant::now(), revision, outcome });
+    }
+
+    fn seen(&self) -> MutexGuard<'_, Option<Seen>> {
+        // Plain data: whole whatever a panicking thread was doing.
+        self.seen.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn recent(&self) -> Option<Seen> {
+        self.seen().clone().filter(|seen| seen.at.elapsed() < RECENT)
+    }
+
+    async fn writable(&self, control: &Control) -> std::result::Result<(), String> {
+        let _one_at_a_time = self.probing.lock().await;
+        if let Some(last) = self.recent() {
+            // A commit since then speaks for the store, whatever was seen before.
+            let revision = *control.app().store().watch().borrow();
+            return if revision > last.revision { Ok(()) } else { last.outcome };
         }
         let outcome = match tokio::time::timeout(PATIENCE, control.app().can_record()).await {
             Ok(Ok(())) => Ok(()),
             Ok(Err(problem)) => Err(problem.to_string()),
             Err(_) => Err(format!("a write wasn't durable within {} s", PATIENCE.as_secs())),
         };
-        let revision = *control.app().store().watch().borrow();
-        *seen = Some(Seen { at: Instant::now(), revision, outcome: outcome.clone() });
+        self.saw(control, outcome.clone());
         outcome
     }
 }

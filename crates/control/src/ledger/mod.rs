@@ -29,12 +29,27 @@ pub(crate) fn routes() -> Vec<Route> {
         Route::get("/v1/ledger/checkpoint", Scope(Read), "The newest signed checkpoint (C2SP)", files::checkpoint)
             .gives("text/plain; charset=utf-8"),
         Route::get("/v1/ledger/key", Scope(Read), "The log's verifier key (C2SP vkey)", key),
-        Route::get("/v1/ledger/tile/{*path}", Scope(Read), "A tile (C2SP); bundles of entries for who may read them all", files::tile)
-            .gives("application/octet-stream"),
-        Route::get("/v1/ledger/receipts/{seq}", Scope(Read), "The proof of one entry (C2SP tlog-proof)", files::receipt)
-            .gives("text/plain; charset=utf-8"),
-        Route::get("/v1/ledger/entries", Scope(Read), "Headers: those that concern one, or all for who may", entries::list)
-            .query::<entries::EntriesQuery>(),
+        Route::get(
+            "/v1/ledger/tile/{*path}",
+            Scope(Read),
+            "A tile (C2SP); bundles of entries for who may read them all",
+            files::tile,
+        )
+        .gives("application/octet-stream"),
+        Route::get(
+            "/v1/ledger/receipts/{seq}",
+            Scope(Read),
+            "The proof of one entry (C2SP tlog-proof)",
+            files::receipt,
+        )
+        .gives("text/plain; charset=utf-8"),
+        Route::get(
+            "/v1/ledger/entries",
+            Scope(Read),
+            "Headers: those that concern one, or all for who may",
+            entries::list,
+        )
+        .query::<entries::EntriesQuery>(),
         Route::post("/v1/evidence/{payload}", Scope(Read), "What a payload says; the reading is an entry", evidence)
             .for_administrators()
             .writes(&[event::EVIDENCE_READ])

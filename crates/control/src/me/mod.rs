@@ -30,10 +30,15 @@ pub(crate) fn routes() -> Vec<Route> {
             .for_people()
             .shows_a_secret()
             .writes(&[event::FACTOR_ENROLLED]),
-        Route::post("/v1/me/totp/confirm", Scope(TokenScope::Read), "Show a first code: the second factor counts", confirm)
-            .for_people()
-            .shows_a_secret()
-            .writes(&[event::FACTOR_ENROLLED]),
+        Route::post(
+            "/v1/me/totp/confirm",
+            Scope(TokenScope::Read),
+            "Show a first code: the second factor counts",
+            confirm,
+        )
+        .for_people()
+        .shows_a_secret()
+        .writes(&[event::FACTOR_ENROLLED]),
         Route::post(
             "/v1/me/connection-secret",
             Scope(TokenScope::Request),

@@ -79,7 +79,11 @@ impl Default for Metrics {
         let gauges = Gauges::default();
         let mut registry = Registry::with_prefix("daypass");
         registry.register("http_requests", "Requests to the API", Family::clone(&http));
-        registry.register("decisions", "Decisions about requests since the start, by what came of them", Family::clone(&decisions));
+        registry.register(
+            "decisions",
+            "Decisions about requests since the start, by what came of them",
+            Family::clone(&decisions),
+        );
         registry.register("ledger_entries", "Entries of the ledger since the start, by event", Family::clone(&entries));
         registry.register(
             "revocation_seconds",

@@ -38,16 +38,26 @@ pub(crate) fn routes() -> Vec<Route> {
         Route::post("/v1/workloads", Scope(Administer), "Make a workload", make_workload)
             .for_administrators()
             .writes(CHANGES),
-        Route::post("/v1/principals/{name}/disable", Scope(Administer), "Take everything from a principal, now", disable)
-            .for_administrators()
-            .writes(DISABLING),
+        Route::post(
+            "/v1/principals/{name}/disable",
+            Scope(Administer),
+            "Take everything from a principal, now",
+            disable,
+        )
+        .for_administrators()
+        .writes(DISABLING),
         Route::post("/v1/principals/{name}/enable", Scope(Administer), "Let a disabled principal act again", enable)
             .for_administrators()
             .writes(ENABLING),
-        Route::post("/v1/principals/{name}/invite", Scope(Administer), "Bar a user until they set a new password", invite)
-            .for_administrators()
-            .shows_a_secret()
-            .writes(CHANGES),
+        Route::post(
+            "/v1/principals/{name}/invite",
+            Scope(Administer),
+            "Bar a user until they set a new password",
+            invite,
+        )
+        .for_administrators()
+        .shows_a_secret()
+        .writes(CHANGES),
         Route::post(
             "/v1/principals/{name}/reset-second-factor",
             Scope(Administer),

@@ -16,6 +16,7 @@ use crate::{body::Json, call::Call, fault::Result, page, show};
 pub(super) struct ListQuery {
     /// Which: `mine` or `to_answer`.
     #[serde(default)]
+    #[param(inline)]
     which: WhichRequests,
     /// What the page before said as `next`.
     after: Option<String>,

@@ -18,22 +18,41 @@ use crate::{
     show::requests as shown,
 };
 
+/// What taking an approval back may write: a grant that rests on it ends, and the end is driven on at the target meanwhile.
+const UNDOES: &[&str] = &[
+    event::APPROVAL_WITHDRAWN,
+    event::REJUDGED,
+    event::GRANT_ENDED,
+    event::END_LISTED,
+    event::END_UNKNOWN,
+    event::END_CONFIRMED,
+];
+
 pub(crate) fn routes() -> Vec<Route> {
     vec![
         Route::get("/v1/requests", Scope(Read), "Requests: one's own, or those that wait for one's answer", list::list)
             .query::<list::ListQuery>(),
-        Route::post("/v1/requests", Scope(Ask), "Ask for a role on a resource", make::make)
-            .writes(&[event::REQUESTED, event::GRANT_ACTIVATED, event::GRANT_SCHEDULED]),
-        Route::post("/v1/explain", Scope(Read), "Judge what would be asked, without asking", make::explain).only_looks(),
-        Route::get("/v1/requests/{id}", Scope(Read), "One request; waits until it is answered, when asked to", show::show)
-            .query::<show::ShowQuery>()
-            .writes(&[event::EVIDENCE_READ]),
+        Route::post("/v1/requests", Scope(Ask), "Ask for a role on a resource", make::make).writes(&[
+            event::REQUESTED,
+            event::GRANT_ACTIVATED,
+            event::GRANT_SCHEDULED,
+        ]),
+        Route::post("/v1/explain", Scope(Read), "Judge what would be asked, without asking", make::explain)
+            .only_looks(),
+        Route::get(
+            "/v1/requests/{id}",
+            Scope(Read),
+            "One request; waits until it is answered, when asked to",
+            show::show,
+        )
+        .query::<show::ShowQuery>()
+        .writes(&[event::EVIDENCE_READ]),
         Route::post("/v1/requests/{id}/approve", Scope(Ask), "Say yes, perhaps to less", approve::approve)
             .for_people()
             .writes(&[event::APPROVED, event::REJUDGED, event::GRANT_ACTIVATED, event::GRANT_SCHEDULED]),
         Route::post("/v1/requests/{id}/withdraw-approval", Scope(Ask), "Take one's yes back", withdraw_approval)
             .for_people()
-            .writes(&[event::APPROVAL_WITHDRAWN, event::REJUDGED, event::GRANT_ENDED]),
+            .writes(UNDOES),
         Route::post("/v1/requests/{id}/deny", Scope(Ask), "Say no, with a note", deny)
             .for_people()
             .writes(&[event::DENIED]),

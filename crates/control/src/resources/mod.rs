@@ -23,12 +23,22 @@ pub(crate) fn routes() -> Vec<Route> {
     vec![
         Route::get("/v1/resources", Scope(Read), "What there is to ask for", list).query::<PageQuery>(),
         Route::get("/v1/resources/{name}", Scope(Read), "One resource; with its document, for who may change it", show),
-        Route::post("/v1/resources/apply", Scope(Administer), "Apply declarations, or say what that would do", apply::apply)
-            .for_administrators()
-            .takes_documents()
-            .writes(apply::WRITES),
-        Route::get("/v1/resources/{name}/doctor", Scope(Administer), "Whether Daypass can do there what it must", doctor)
-            .for_administrators(),
+        Route::post(
+            "/v1/resources/apply",
+            Scope(Administer),
+            "Apply declarations, or say what that would do",
+            apply::apply,
+        )
+        .for_administrators()
+        .takes_documents()
+        .writes(apply::WRITES),
+        Route::get(
+            "/v1/resources/{name}/doctor",
+            Scope(Administer),
+            "Whether Daypass can do there what it must",
+            doctor,
+        )
+        .for_administrators(),
         Route::get("/v1/resources/{name}/who", Scope(Read), "Who could have what, by the same evaluator", who)
             .for_administrators()
             .query::<PageQuery>(),

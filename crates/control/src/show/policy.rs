@@ -56,8 +56,7 @@ pub(crate) fn verdict(verdict: &policy::Verdict) -> Verdict {
         policy::Verdict::Forbidden { policies } => Verdict::Forbidden { policies: references(policies) },
         policy::Verdict::NotPermitted => Verdict::NotPermitted,
         policy::Verdict::Failed { failures } => {
-            let failure =
-                |f: &policy::Failure| PolicyFailure { policy: reference(&f.policy), error: f.error.clone() };
+            let failure = |f: &policy::Failure| PolicyFailure { policy: reference(&f.policy), error: f.error.clone() };
             Verdict::Failed { failures: failures.iter().map(failure).collect() }
         }
         policy::Verdict::Inactive => Verdict::Inactive,

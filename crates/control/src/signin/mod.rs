@@ -63,8 +63,12 @@ async fn accept(call: Call, Json(body): Json<AcceptInvitation>) -> Result<Create
 }
 
 async fn sign_in(call: Call, Json(body): Json<SignIn>) -> Result<Created<SignedIn>> {
-    let input =
-        SignInInput { name: body.name, password: secret(&body.password), code: body.code.map(Secret::new), peer: call.peer.ip() };
+    let input = SignInInput {
+        name: body.name,
+        password: secret(&body.password),
+        code: body.code.map(Secret::new),
+        peer: call.peer.ip(),
+    };
     let made = call.app().sign_in(input).await?;
     Ok(Created(SignedIn {
         principal: PrincipalId::of(made.principal),

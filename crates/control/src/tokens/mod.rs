@@ -32,7 +32,8 @@ pub(crate) const SCOPES: [(TokenScope, Shown); 3] = [
 
 pub(crate) fn routes() -> Vec<Route> {
     vec![
-        Route::get("/v1/tokens", Scope(TokenScope::Read), "Tokens: one's own, or a workload's", list).query::<ListQuery>(),
+        Route::get("/v1/tokens", Scope(TokenScope::Read), "Tokens: one's own, or a workload's", list)
+            .query::<ListQuery>(),
         Route::post("/v1/tokens", Scope(TokenScope::Read), "Make a token", make)
             .for_people()
             .shows_a_secret()

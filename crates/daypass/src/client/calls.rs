@@ -116,7 +116,7 @@ pub async fn who(api: &Api, name: &str) -> Result<Vec<Prospect>, Failure> {
 
 /// Asks for a role.
 pub async fn request(api: &Api, body: &NewRequest) -> Result<Answered, Failure> {
-    api.post("/v1/requests", body).await
+    api.post_once("/v1/requests", body).await
 }
 
 /// What would be answered.
@@ -138,14 +138,19 @@ pub async fn request_shown(api: &Api, id: &str) -> Result<Request, Failure> {
     api.get(&format!("/v1/requests/{}", segment(id))).await
 }
 
+/// One request, once it is answered, or as it is when the server has waited so many seconds.
+pub async fn request_waiting(api: &Api, id: &str, wait_s: u32) -> Result<Request, Failure> {
+    api.get(&format!("/v1/requests/{}?wait_s={wait_s}", segment(id))).await
+}
+
 /// Says yes to a request.
 pub async fn approve(api: &Api, id: &str, body: &Approve) -> Result<Answered, Failure> {
-    api.post(&format!("/v1/requests/{}/approve", segment(id)), body).await
+    api.post_once(&format!("/v1/requests/{}/approve", segment(id)), body).await
 }
 
 /// Says no to a request.
 pub async fn deny(api: &Api, id: &str, body: &Deny) -> Result<Request, Failure> {
-    api.post(&format!("/v1/requests/{}/deny", segment(id)), body).await
+    api.post_once(&format!("/v1/requests/{}/deny", segment(id)), body).await
 }
 
 /// Takes one's request back.
@@ -170,7 +175,7 @@ pub async fn grant(api: &Api, id: &str) -> Result<Grant, Failure> {
 
 /// Moves a grant's deadline.
 pub async fn extend(api: &Api, id: &str, body: &Extend) -> Result<Grant, Failure> {
-    api.post(&format!("/v1/grants/{}/extend", segment(id)), body).await
+    api.post_once(&format!("/v1/grants/{}/extend", segment(id)), body).await
 }
 
 /// Gives a grant back.
@@ -180,7 +185,7 @@ pub async fn release(api: &Api, id: &str) -> Result<Receipt, Failure> {
 
 /// Takes access away.
 pub async fn revoke(api: &Api, body: &Revoke) -> Result<Receipt, Failure> {
-    api.post("/v1/revoke", body).await
+    api.post_once("/v1/revoke", body).await
 }
 
 /// Sessions.

@@ -48,7 +48,8 @@ pub async fn follow(profile: &Profile, api: &Api) -> Result<Checkpoint, Failure>
         None => first_key(profile, api).await?,
     };
     let bytes = tiles::newest(api).await?;
-    let signed = SignedCheckpoint::parse(&bytes).map_err(|e| Failure::evidence(format!("the newest checkpoint: {e}")))?;
+    let signed =
+        SignedCheckpoint::parse(&bytes).map_err(|e| Failure::evidence(format!("the newest checkpoint: {e}")))?;
     let head = match signed.verify(&key) {
         Ok(head) => head.clone(),
         Err(why) => {

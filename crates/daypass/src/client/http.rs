@@ -49,7 +49,10 @@ impl Api {
     pub fn over(url: &str, tls: rustls::ClientConfig) -> Result<Self, Failure> {
         let base = url.trim_end_matches('/');
         if !base.starts_with("https://") {
-            return Err(Failure::setting(format!("{} is no address of a server: write https://HOST:7443", say::shown(base))));
+            return Err(Failure::setting(format!(
+                "{} is no address of a server: write https://HOST:7443",
+                say::shown(base)
+            )));
         }
         let client = reqwest::Client::builder()
             .tls_backend_preconfigured(tls)
@@ -84,12 +87,19 @@ impl Api {
 
     /// Reads bytes.
     pub async fn bytes(&self, path: &str) -> Result<Vec<u8>, Failure> {
-        self.ask(Method::GET, path, None::<&()>).await?.map_err(|problem| refused(&problem))
+        self.ask(Method::GET, path, None::<&()>, Key::None).await?.map_err(|problem| refused(&problem))
     }
 
     /// Writes.
     pub async fn post<T: DeserializeOwned>(&self, path: &str, body: &impl Serialize) -> Result<T, Failure> {
         self.try_post(path, body).await?.map_err(|problem| refused(&problem))
+    }
+
+    /// Writes once, even when the connection breaks before the answer comes: not for answers with a secret in them,
+    /// which a server keeps for nobody.
+    pub async fn post_once<T: DeserializeOwned>(&self, path: &str, body: &impl Serialize) -> Result<T, Failure> {
+        let answer = self.ask(Method::POST, path, Some(body), Key::Fresh).await?;
+        parse(&answer.map_err(|problem| refused(&problem))?)
     }
 
     /// Writes, and hands the server's no to the caller, who knows something to do about it.
@@ -98,7 +108,7 @@ impl Api {
         path: &str,
         body: &impl Serialize,
     ) -> Result<Result<T, Problem>, Failure> {
-        match self.ask(Method::POST, path, Some(body)).await? {
+        match self.ask(Method::POST, path, Some(body), Key::None).await? {
             Ok(bytes) => parse(&bytes).map(Ok),
             Err(problem) => Ok(Err(problem)),
         }
@@ -106,38 +116,40 @@ impl Api {
 
     /// Writes, where the answer says nothing.
     pub async fn post_quietly(&self, path: &str, body: &impl Serialize) -> Result<(), Failure> {
-        let answer = self.ask(Method::POST, path, Some(body)).await?;
+        let answer = self.ask(Method::POST, path, Some(body), Key::None).await?;
         answer.map(drop).map_err(|problem| refused(&problem))
     }
 
     /// Does what the path says, without a body.
     pub async fn act<T: DeserializeOwned>(&self, method: Method, path: &str) -> Result<T, Failure> {
-        parse(&self.ask(method, path, None::<&()>).await?.map_err(|problem| refused(&problem))?)
+        parse(&self.ask(method, path, None::<&()>, Key::None).await?.map_err(|problem| refused(&problem))?)
     }
 
     /// Does what the path says, without a body, where the answer says nothing.
     pub async fn act_quietly(&self, method: Method, path: &str) -> Result<(), Failure> {
-        self.ask(method, path, None::<&()>).await?.map(drop).map_err(|problem| refused(&problem))
+        self.ask(method, path, None::<&()>, Key::None).await?.map(drop).map_err(|problem| refused(&problem))
     }
 
-    /// Asks, and asks once more when the connection broke: a write carries an idempotency key, so it is done once.
+    /// Asks; and where that can't do it twice, asks once more when the connection broke before the answer came.
     async fn ask(
         &self,
         method: Method,
         path: &str,
         body: Option<&impl Serialize>,
+        key: Key,
     ) -> Result<Result<Vec<u8>, Problem>, Failure> {
         let mut request = self.client.request(method.clone(), format!("{}{path}", self.base)).timeout(PATIENCE);
         if let Some(token) = &self.token {
             request = request.bearer_auth(token);
         }
-        if method != Method::GET {
+        if key == Key::Fresh {
             request = request.header("idempotency-key", idempotency_key()?);
         }
         if let Some(body) = body {
             request = request.json(body);
         }
-        let again = request.try_clone();
+        let safe_twice = method != Method::POST || key == Key::Fresh;
+        let again = request.try_clone().filter(|_| safe_twice);
         let mut response = match (request.send().await, again) {
             (Ok(response), _) => response,
             (Err(error), Some(again)) if !error.is_timeout() && !error.is_connect() => {
@@ -168,6 +180,13 @@ impl Api {
             "see that it runs (`daypass serve`) and that this is its address",
         )
     }
+}
+
+/// Whether a write carries an idempotency key.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Key {
+    None,
+    Fresh,
 }
 
 /// A key under which the server does a write once, however often it is sent.

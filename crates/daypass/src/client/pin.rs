@@ -29,7 +29,8 @@ pub fn under_authority(pem: &str) -> Result<ClientConfig, Failure> {
 /// authority signed for this name.
 pub fn under_pin(pin: [u8; 32]) -> Result<(ClientConfig, Arc<Pinned>), Failure> {
     let verifier = Arc::new(Pinned { pin, provider: provider(), authority: Mutex::new(None) });
-    let config = builder()?.dangerous().with_custom_certificate_verifier(Arc::clone(&verifier) as _).with_no_client_auth();
+    let config =
+        builder()?.dangerous().with_custom_certificate_verifier(Arc::clone(&verifier) as _).with_no_client_auth();
     Ok((config, verifier))
 }
 
@@ -57,8 +58,7 @@ impl Pinned {
             Failure::new(Exit::Evidence, "the server didn't show its authority", "check the address and the token")
         })?;
         let body = data_encoding::BASE64.encode(&der);
-        let lines: Vec<&str> =
-            body.as_bytes().chunks(64).map(|c| std::str::from_utf8(c).unwrap_or_default()).collect();
+        let lines: Vec<&str> = body.as_bytes().chunks(64).map(|c| std::str::from_utf8(c).unwrap_or_default()).collect();
         Ok(format!("-----BEGIN CERTIFICATE-----\n{}\n-----END CERTIFICATE-----\n", lines.join("\n")))
     }
 

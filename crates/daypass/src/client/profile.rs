@@ -82,8 +82,7 @@ impl Profile {
 
     /// Who is signed in.
     pub fn sign_in(&self) -> Result<SignIn, Failure> {
-        self.read("signin.json")?
-            .ok_or_else(|| Failure::new(Exit::SignIn, "you aren't signed in", "daypass login"))
+        self.read("signin.json")?.ok_or_else(|| Failure::new(Exit::SignIn, "you aren't signed in", "daypass login"))
     }
 
     /// Keeps who is signed in.

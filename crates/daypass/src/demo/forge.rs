@@ -25,7 +25,7 @@ pub fn rewrite(exported: &Path, forged: &Path, size: u64, signer: &NoteSigner, e
     let honest = String::from_utf8_lossy(&leaves[target].to_bytes()).into_owned();
     let lie = honest.replace(event, "signin.made");
     leaves[target] = Leaf::parse(lie.as_bytes()).map_err(Failure::evidence)?;
-    for (path, bytes) in MemLog::of(&leaves).map_err(Failure::evidence)?.render(signer).map_err(Failure::evidence)? {
+    for (path, bytes) in MemLog::of(&leaves).render(signer).map_err(Failure::evidence)? {
         let file = forged.join(path);
         if let Some(parent) = file.parent() {
             fs::create_dir_all(parent).map_err(|e| Failure::file(parent, &e))?;

@@ -27,8 +27,7 @@ pub struct DemoArgs {
 }
 
 /// Runs for a while, and does not commit: two thousand rows at two milliseconds each.
-const LONG_UPDATE: &str =
-    "UPDATE accounts SET balance = balance - 100 WHERE id > 0 AND pg_sleep(0.005) IS NOT NULL";
+const LONG_UPDATE: &str = "UPDATE accounts SET balance = balance - 100 WHERE id > 0 AND pg_sleep(0.005) IS NOT NULL";
 
 /// Plays it.
 pub fn run(args: &DemoArgs) -> Result<(), Failure> {
@@ -99,7 +98,7 @@ fn people(stage: &Stage, ada: &Person, bob: &Person, alice: &Person) -> Result<(
 
 fn invitation(json: &str) -> Result<String, Failure> {
     let value: serde_json::Value = serde_json::from_str(json).map_err(Failure::setting)?;
-    let code = find_text(&value, "invitation");
+    let code = find_text(&value, "code");
     code.ok_or_else(|| Failure::setting("no invitation came of creating a user"))
 }
 
@@ -172,11 +171,8 @@ fn live(stage: &Stage, alice: &Person) -> Result<String, Failure> {
 
 fn revoked(stage: &Stage, ada: &Person, alice: &Person, grant: &str, login: &str) -> Result<(), Failure> {
     prompt("alice", &format!("psql ... -c \"{LONG_UPDATE}\""));
-    let update = psql(alice, &["-c", LONG_UPDATE])?
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .spawn()
-        .map_err(no_psql)?;
+    let update =
+        psql(alice, &["-c", LONG_UPDATE])?.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().map_err(no_psql)?;
     wait_for_update(stage, login)?;
     // Watches at the target, by the target's own eyes, for the moment when no backend of the login is left.
     let watch = format!(
@@ -197,7 +193,8 @@ fn revoked(stage: &Stage, ada: &Person, alice: &Person, grant: &str, login: &str
     });
     let panicked = |_| wrong("a watcher died");
     let (client_us, said) = client.map_err(panicked)??;
-    let target_us: i64 = target.map_err(panicked)??.lines().last().unwrap_or("").trim().parse().map_err(Failure::setting)?;
+    let target_us: i64 =
+        target.map_err(panicked)??.lines().last().unwrap_or("").trim().parse().map_err(Failure::setting)?;
     let receipt: Receipt = serde_json::from_str(&receipt?).map_err(Failure::setting)?;
     scene("alice's psql says:");
     indented(&said);
@@ -269,7 +266,9 @@ fn forged(stage: &Stage, ada: &Person, exported: &str) -> Result<(), Failure> {
     let head = daypass_ledger::SignedCheckpoint::parse(&checkpoint).map_err(Failure::evidence)?;
     let size = head.unverified().size;
     let entry = forge::rewrite(Path::new(exported), &forged, size, &signer, "grant.ended")?;
-    scene(&format!("An intruder with the server's own keys turns entry {entry}, grant.ended, into a sign-in, and signs."));
+    scene(&format!(
+        "An intruder with the server's own keys turns entry {entry}, grant.ended, into a sign-in, and signs."
+    ));
     let forged = forged.to_string_lossy();
     scene("Taken by itself, the copy is perfect:");
     let alone = ada.shows(&["ledger", "verify", "--without-checkpoint", &forged])?;
@@ -299,7 +298,11 @@ fn by_hand(stage: Stage, folder: tempfile::TempDir, args: &DemoArgs) -> Result<(
     say::line("  daypass connect orders");
     say::line("  daypass sessions");
     say::line("");
-    say::line(&format!("  psql as the superuser:  PGPASSWORD={} psql -h 127.0.0.1 -p {} -U postgres orders", stage.postgres.superuser_password(), stage.postgres.port()));
+    say::line(&format!(
+        "  psql as the superuser:  PGPASSWORD={} psql -h 127.0.0.1 -p {} -U postgres orders",
+        stage.postgres.superuser_password(),
+        stage.postgres.port()
+    ));
     say::line("Ctrl-C ends everything and removes it.");
     wait_for_interrupt();
     drop(stage);

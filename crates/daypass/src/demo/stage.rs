@@ -32,7 +32,6 @@ pub struct Stage {
 pub struct Server {
     child: Child,
     pub api: String,
-    pub gateway: String,
     pub setup_token: String,
 }
 
@@ -43,17 +42,9 @@ impl Drop for Server {
     }
 }
 
-impl Server {
-    /// Leaves it running when the demo ends.
-    pub fn leave(self) {
-        std::mem::forget(self);
-    }
-}
-
 #[derive(serde::Deserialize)]
 struct Ready {
     api: String,
-    gateway: Vec<String>,
     setup_token: Option<String>,
 }
 
@@ -188,9 +179,8 @@ fn serve(program: &Path, folder: &Path) -> Result<Server, Failure> {
     let until = Instant::now() + Duration::from_secs(30);
     loop {
         if let Some(told) = fs::read(&ready).ok().and_then(|b| serde_json::from_slice::<Ready>(&b).ok()) {
-            let gateway = told.gateway.first().cloned().unwrap_or_default();
             let setup_token = told.setup_token.unwrap_or_default();
-            return Ok(Server { child, api: told.api, gateway, setup_token });
+            return Ok(Server { child, api: told.api, setup_token });
         }
         let ended = child.try_wait().map_err(Failure::setting)?;
         if ended.is_some() || Instant::now() > until {

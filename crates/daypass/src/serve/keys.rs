@@ -2,12 +2,12 @@
 
 use std::{io, path::Path};
 
+use data_encoding::HEXLOWER;
 use daypass_ports::{
     secret::Secret,
     world::{Random, random_bytes},
 };
 use daypass_seal::{MasterKey, MasterKeyError};
-use data_encoding::HEXLOWER;
 use zeroize::Zeroizing;
 
 use super::{
@@ -58,8 +58,7 @@ pub enum KeyError {
 /// The sealing key that `binding` gives.
 pub async fn read(binding: &Binding) -> Result<MasterKey, KeyError> {
     let shown = binding.to_string();
-    let secret: Secret =
-        binding.read().await.map_err(|why| KeyError::Unreadable { binding: shown.clone(), why })?;
+    let secret: Secret = binding.read().await.map_err(|why| KeyError::Unreadable { binding: shown.clone(), why })?;
     MasterKey::parse(secret.expose()).map_err(|why| KeyError::Bad { binding: shown, why })
 }
 

@@ -135,8 +135,7 @@ pub async fn run(args: ServeArgs) -> Result<(), Failure> {
     let opened = open(folders, Rollback::Refuse).await?;
     let (app, config) = (Arc::clone(&opened.app), &opened.config);
     let nonce = random_bytes(&SystemRandom);
-    let identity =
-        tls::identity(&opened.folders.data, &opened.keys, nonce, &config.names).map_err(Failure::setting)?;
+    let identity = tls::identity(&opened.folders.data, &opened.keys, nonce, &config.names).map_err(Failure::setting)?;
 
     app.started(env!("CARGO_PKG_VERSION")).await?;
     let orphans = app.close_orphans().await?;
@@ -160,8 +159,7 @@ pub async fn run(args: ServeArgs) -> Result<(), Failure> {
     let view: Arc<dyn GatewayView> = Arc::new(View(Arc::clone(&gateway)));
     let router = daypass_control::router(daypass_control::State::new(Arc::clone(&app), view, info));
     let (stop, stopped) = tokio::sync::watch::channel(());
-    let serving =
-        tokio::spawn(daypass_control::serve(api, Arc::clone(&identity.config), router, stopped));
+    let serving = tokio::spawn(daypass_control::serve(api, Arc::clone(&identity.config), router, stopped));
 
     let token = if app.needs_setup().await? { Some(app.issue_setup_token().await?) } else { None };
     announce(&opened, &identity, api_address, &gateway, token.as_ref());
@@ -220,13 +218,7 @@ fn setup_token(code: &Secret, identity: &Identity) -> String {
     format!("{}.{pin}", code.expose())
 }
 
-fn announce(
-    opened: &Opened,
-    identity: &Identity,
-    api: SocketAddr,
-    gateway: &GatewayHandle,
-    token: Option<&Secret>,
-) {
+fn announce(opened: &Opened, identity: &Identity, api: SocketAddr, gateway: &GatewayHandle, token: Option<&Secret>) {
     let addresses: Vec<String> = gateway.addresses().iter().map(ToString::to_string).collect();
     say::line(&format!("Daypass {} serves.", env!("CARGO_PKG_VERSION")));
     say::line(&format!("  API         https://{}", reachable(api, &opened.config.names)));

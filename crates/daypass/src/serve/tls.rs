@@ -37,7 +37,9 @@ pub enum TlsError {
         why: io::Error,
     },
     /// The authority's key can't be opened.
-    #[error("the authority's key in {path} can't be opened: {why}. It was sealed under another sealing key, or damaged")]
+    #[error(
+        "the authority's key in {path} can't be opened: {why}. It was sealed under another sealing key, or damaged"
+    )]
     Sealed {
         /// Which.
         path: String,
@@ -56,15 +58,11 @@ pub enum TlsError {
 }
 
 /// The server's identity; its authority is made at the first start.
-pub fn identity(
-    data: &Path,
-    keys: &MasterKey,
-    nonce: [u8; 12],
-    names: &[String],
-) -> Result<Identity, TlsError> {
+pub fn identity(data: &Path, keys: &MasterKey, nonce: [u8; 12], names: &[String]) -> Result<Identity, TlsError> {
     let authority = authority(data, keys, nonce)?;
     let authority_pem = authority.pem;
-    let issuer = Issuer::from_ca_cert_pem(&authority_pem, authority.key)?;
+    // The same parameters as the authority's own certificate has: what its issuing needs of them is name and key.
+    let issuer = Issuer::new(authority_params(), authority.key);
     // ECDSA P-256: libpq can't channel-bind to Ed25519.
     let key = KeyPair::generate_for(&PKCS_ECDSA_P256_SHA256)?;
     let mut subjects = vec!["localhost".to_owned(), "127.0.0.1".to_owned(), "::1".to_owned()];
@@ -109,10 +107,7 @@ fn authority(data: &Path, keys: &MasterKey, nonce: [u8; 12]) -> Result<Authority
         _ => {
             let key = KeyPair::generate_for(&PKCS_ECDSA_P256_SHA256)?;
             let der = Zeroizing::new(key.serialize_der());
-            let mut params = CertificateParams::default();
-            params.is_ca = IsCa::Ca(BasicConstraints::Constrained(0));
-            params.distinguished_name = named("Daypass authority");
-            params.key_usages = vec![KeyUsagePurpose::KeyCertSign, KeyUsagePurpose::CrlSign];
+            let mut params = authority_params();
             validity(&mut params, 3650);
             let issued = CertifiedIssuer::self_signed(params, &key)?;
             let pem = issued.pem();
@@ -123,6 +118,14 @@ fn authority(data: &Path, keys: &MasterKey, nonce: [u8; 12]) -> Result<Authority
             Ok(Authority { pem, key })
         }
     }
+}
+
+fn authority_params() -> CertificateParams {
+    let mut params = CertificateParams::default();
+    params.is_ca = IsCa::Ca(BasicConstraints::Constrained(0));
+    params.distinguished_name = named("Daypass authority");
+    params.key_usages = vec![KeyUsagePurpose::KeyCertSign, KeyUsagePurpose::CrlSign];
+    params
 }
 
 fn named(name: &str) -> DistinguishedName {

@@ -1,0 +1,12 @@
+//! The API on a real store and real use cases; targets are nobody's subject here. In process, but for one test over TLS.
+
+mod audit;
+mod documents;
+mod errors;
+mod follow;
+mod idempotency;
+mod matrix;
+mod over_tls;
+mod story;
+mod targets;
+mod world;

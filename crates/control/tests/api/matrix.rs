@@ -1,0 +1,310 @@
+//! Who may call what: every route by everybody, and what a call writes. // I1, I8
+
+use std::collections::BTreeSet;
+
+use axum::http::Method;
+use daypass_app::signin::code_for;
+use daypass_control::{
+    route::{Access, Audience, Once, Route},
+    routes::routes,
+};
+use daypass_domain::PrincipalId;
+use daypass_ports::rows::TokenScope;
+use serde_json::{Value, json};
+
+use crate::world::{Ask, PASSWORD, Reply, World, golden, wish};
+
+/// Everybody: the name of the column, and the person behind it.
+const CALLERS: [(&str, &str); 8] = [
+    ("anonymous", "dave"),
+    ("disabled", "dave"),
+    ("user", "dave"),
+    ("token-read", "dave"),
+    ("token-request", "dave"),
+    ("workload", "dave"),
+    ("token-administer", "alice"),
+    ("administrator", "alice"),
+];
+
+/// What can succeed only once, or takes a code of this moment: audited by the test named here.
+const ELSEWHERE: [(&str, &str); 4] = [
+    ("/v1/setup", "story::the_first_steps_are_audited"),
+    ("/v1/invitations/accept", "story::the_first_steps_are_audited"),
+    ("/v1/me/totp/confirm", "story::a_second_factor_is_enrolled_and_shown"),
+    ("/v1/signin/second-factor", "story::a_second_factor_is_enrolled_and_shown"),
+];
+
+async fn world() -> World {
+    let mut world = World::new().await;
+    world.user("frank").await;
+    let enrolment = world.post("frank", "/v1/me/totp", json!({"password": PASSWORD})).await.ok().json();
+    let code = code_for(enrolment["secret"].as_str().unwrap(), world.app.time()).unwrap();
+    world.post("frank", "/v1/me/totp/confirm", json!({"code": code})).await.ok();
+    world.second_administrator().await;
+    let owned = json!({"name": "bot", "owner": "dave"});
+    let proposed = world.post("alice", "/v1/workloads", owned).await.ok().json();
+    approve(&world, "bob", &proposed).await;
+    for (name, scopes) in [("token-read", &["read"][..]), ("token-request", &["request"])] {
+        world.token(name, "dave", None, scopes).await;
+    }
+    world.token("workload", "dave", Some("bot"), &["read", "request", "administer"]).await;
+    world.token("token-administer", "alice", None, &["read", "request", "administer"]).await;
+    let (user, administrator) = (world.bearers["dave"].clone(), world.bearers["alice"].clone());
+    world.bearers.extend([("user", user), ("administrator", administrator)]);
+    world.bearers.insert("disabled", world.bearers["carol"].clone());
+    world.act("alice", "/v1/principals/carol/disable").await.ok();
+    world
+}
+
+async fn approve(world: &World, by: &str, proposed: &Value) {
+    let id = proposed["outcome"]["change"].as_str().unwrap_or_else(|| panic!("{proposed}"));
+    world.act(by, &format!("/v1/changes/{id}/approve")).await.ok();
+}
+
+/// Somebody that it can be done to: a workload of dave's, made for this.
+async fn spare(world: &World, owner: &str) -> String {
+    let name = world.fresh("spare");
+    let proposed = world.post("alice", "/v1/workloads", json!({"name": name, "owner": owner})).await.ok().json();
+    approve(world, "bob", &proposed).await;
+    name
+}
+
+async fn spare_user(world: &World) -> String {
+    let name = world.fresh("spare");
+    let proposed = world.post("alice", "/v1/users", json!({"name": name})).await.ok().json();
+    approve(world, "bob", &proposed).await;
+    name
+}
+
+async fn spare_group(world: &World) -> String {
+    let name = world.fresh("group");
+    world.post("alice", "/v1/groups", json!({"name": name})).await.ok();
+    name
+}
+
+/// A change that bob proposed.
+async fn change(world: &World) -> String {
+    let proposed = world.post("bob", "/v1/users", json!({"name": world.fresh("new")})).await.ok().json();
+    proposed["outcome"]["change"].as_str().unwrap().to_owned()
+}
+
+async fn request(world: &World, who: &str, resource: &str) -> Value {
+    world.post(who, "/v1/requests", wish(resource)).await.ok().json()
+}
+
+async fn pending(world: &World, who: &str) -> String {
+    request(world, who, "orders").await["request"]["id"].as_str().unwrap().to_owned()
+}
+
+async fn grant(world: &World) -> String {
+    request(world, "dave", "lab").await["outcome"]["grant"]["id"].as_str().unwrap().to_owned()
+}
+
+async fn session(world: &World) -> String {
+    let grant = grant(world).await;
+    let me = world.get("dave", "/v1/me").await.json();
+    let holder: PrincipalId = me["principal"].as_str().unwrap().parse().unwrap();
+    world.session(&grant, holder).await.to_string()
+}
+
+/// A call of the route that would succeed for whoever may make it, and what had to be there for it.
+async fn call(world: &World, route: &Route, caller: &str, person: &str) -> Ask {
+    let signature = format!("{route:?}");
+    let post = |path: &str, body: Value| Ask::post(path, body);
+    let put = |path: String| Ask::new(route.method.clone(), path);
+    let mut ask = match signature.as_str() {
+        "POST /v1/setup" => post(route.path, json!({"code": "a.b", "name": "eve", "password": PASSWORD})),
+        "POST /v1/invitations/accept" => post(route.path, json!({"code": "a.b", "password": PASSWORD})),
+        "POST /v1/signin" => post(route.path, json!({"name": "dave", "password": PASSWORD})),
+        "POST /v1/signin/second-factor" | "POST /v1/me/totp/confirm" => post(route.path, json!({"code": "000000"})),
+        "POST /v1/signout" => {
+            let ask = Ask::act(route.path);
+            match caller {
+                "user" | "administrator" => return ask.by(&world.fresh_sign_in(person).await),
+                _ => ask,
+            }
+        }
+        "POST /v1/me/password" => {
+            // Of a sign-in of its own, since it ends the others: those are made anew.
+            post(route.path, json!({"old": PASSWORD, "new": PASSWORD}))
+        }
+        "POST /v1/me/totp" => post(route.path, json!({"password": PASSWORD})),
+        "POST /v1/me/connection-secret" => Ask::act(route.path),
+        "POST /v1/tokens" => post(route.path, json!({"scopes": ["read"]})),
+        "DELETE /v1/tokens/{id}" => {
+            let made = world.post("dave", "/v1/tokens", json!({"scopes": ["read"]})).await.ok().json();
+            put(format!("/v1/tokens/{}", made["token"]["id"].as_str().unwrap()))
+        }
+        "POST /v1/users" => post(route.path, json!({"name": world.fresh("new")})),
+        "POST /v1/workloads" => post(route.path, json!({"name": world.fresh("new"), "owner": "dave"})),
+        "POST /v1/groups" => post(route.path, json!({"name": world.fresh("group")})),
+        "POST /v1/principals/{name}/disable" => put(format!("/v1/principals/{}/disable", spare(world, "bob").await)),
+        "POST /v1/principals/{name}/enable" => put("/v1/principals/carol/enable".to_owned()),
+        "POST /v1/principals/{name}/invite" => put(format!("/v1/principals/{}/invite", spare_user(world).await)),
+        "POST /v1/principals/{name}/reset-second-factor" => put("/v1/principals/frank/reset-second-factor".to_owned()),
+        "DELETE /v1/groups/{name}" => put(format!("/v1/groups/{}", spare_group(world).await)),
+        "PUT /v1/groups/{name}/members/{principal}" => {
+            put(format!("/v1/groups/{}/members/dave", spare_group(world).await))
+        }
+        "DELETE /v1/groups/{name}/members/{principal}" => {
+            let group = spare_group(world).await;
+            let path = format!("/v1/groups/{group}/members/dave");
+            let joined = world.ask(Ask::new(Method::PUT, &path).by(&world.bearers["alice"])).await.ok().json();
+            approve(world, "bob", &joined).await;
+            put(path)
+        }
+        "GET /v1/resources/{name}" => put("/v1/resources/lab".to_owned()),
+        "GET /v1/resources/{name}/doctor" => put("/v1/resources/lab/doctor".to_owned()),
+        "GET /v1/resources/{name}/who" => put("/v1/resources/lab/who".to_owned()),
+        "POST /v1/resources/apply" => {
+            let text = format!("remove = [\"lab\"] # {}", world.fresh("again"));
+            post(route.path, json!({"file": "x.toml", "text": text, "mode": "apply"}))
+        }
+        "POST /v1/policy/check" => post(route.path, json!({"files": starter()})),
+        "POST /v1/policy/apply" => {
+            let mut files = starter();
+            files["more.cedar"] = json!(format!("// {}", world.fresh("more")));
+            post(route.path, json!({"files": files, "mode": "apply"}))
+        }
+        "GET /v1/changes/{id}" => put(format!("/v1/changes/{}", change(world).await)),
+        "POST /v1/changes/{id}/approve" => put(format!("/v1/changes/{}/approve", change(world).await)),
+        "POST /v1/changes/{id}/reject" => put(format!("/v1/changes/{}/reject", change(world).await)),
+        "POST /v1/requests" | "POST /v1/explain" => post(route.path, wish("lab")),
+        "GET /v1/requests/{id}" => put(format!("/v1/requests/{}", pending(world, "dave").await)),
+        "POST /v1/requests/{id}/approve" => put(format!("/v1/requests/{}/approve", pending(world, "bob").await)),
+        "POST /v1/requests/{id}/deny" => {
+            post(&format!("/v1/requests/{}/deny", pending(world, "bob").await), json!({"note": "not today"}))
+        }
+        "POST /v1/requests/{id}/withdraw-approval" => {
+            let id = pending(world, "bob").await;
+            world.act(person, &format!("/v1/requests/{id}/approve")).await.ok();
+            put(format!("/v1/requests/{id}/withdraw-approval"))
+        }
+        "POST /v1/requests/{id}/withdraw" => put(format!("/v1/requests/{}/withdraw", pending(world, "dave").await)),
+        "GET /v1/grants/{id}" => put(format!("/v1/grants/{}", grant(world).await)),
+        "POST /v1/grants/{id}/extend" => {
+            post(&format!("/v1/grants/{}/extend", grant(world).await), json!({"by_s": 60}))
+        }
+        "POST /v1/grants/{id}/release" => put(format!("/v1/grants/{}/release", grant(world).await)),
+        "POST /v1/revoke" => {
+            post(route.path, json!({"what": {"of": "grant", "grant": grant(world).await}, "reason": "to try it"}))
+        }
+        "GET /v1/sessions/{id}" => put(format!("/v1/sessions/{}", session(world).await)),
+        "POST /v1/sessions/{id}/kill" => put(format!("/v1/sessions/{}/kill", session(world).await)),
+        "GET /v1/ledger/tile/{*path}" => put("/v1/ledger/tile/entries/000.p/1".to_owned()),
+        "GET /v1/ledger/receipts/{seq}" => put("/v1/ledger/receipts/0".to_owned()),
+        "POST /v1/evidence/{payload}" => put(format!("/v1/evidence/payload_{}", "0".repeat(32))),
+        "GET /healthz"
+        | "GET /readyz"
+        | "GET /metrics"
+        | "GET /v1/authority.pem"
+        | "GET /v1/openapi.json"
+        | "GET /v1/me"
+        | "GET /v1/tokens"
+        | "GET /v1/principals"
+        | "GET /v1/groups"
+        | "GET /v1/resources"
+        | "GET /v1/policy"
+        | "GET /v1/changes"
+        | "GET /v1/requests"
+        | "GET /v1/grants"
+        | "GET /v1/sessions"
+        | "GET /v1/ledger/checkpoint"
+        | "GET /v1/ledger/key"
+        | "GET /v1/ledger/entries"
+        | "GET /v1/events" => Ask::get(route.path),
+        other => panic!("{other} has no authorization test: say here how it is called"),
+    };
+    ask.bearer = world.bearers.get(caller).cloned();
+    ask
+}
+
+fn starter() -> Value {
+    json!(daypass_policy::starter_files())
+}
+
+/// Calls, and reads no further than the head of a stream.
+async fn answer(world: &World, ask: Ask) -> Reply {
+    let response = world.open(ask).await;
+    let (parts, body) = response.into_parts();
+    let stream = parts.headers.get("content-type").is_some_and(|t| t == "text/event-stream");
+    let bytes = if stream { Vec::new() } else { axum::body::to_bytes(body, 1 << 24).await.unwrap().to_vec() };
+    Reply { status: parts.status, headers: parts.headers, bytes }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn everybody_may_what_the_matrix_says_and_it_is_written_down() {
+    let mut world = world().await;
+    let mut text = String::from("# what each caller is answered: a status, and the code of a problem\n");
+    let mut audited = BTreeSet::new();
+    for route in routes() {
+        text.push_str(&format!("{route:?}\n"));
+        for (caller, person) in CALLERS {
+            let ask = call(&world, &route, caller, person).await;
+            let before = world.size().await;
+            let reply = answer(&world, ask).await;
+            text.push_str(&format!("    {caller:<17} {}\n", reply.word()));
+            holds(&route, caller, &reply);
+            if audit(&world, &route, &reply, before).await {
+                audited.insert(route.path);
+            }
+        }
+        if route.path == "/v1/me/password" {
+            // It ended every other sign-in of theirs.
+            for (caller, person) in [("user", "dave"), ("administrator", "alice")] {
+                assert_eq!(world.get(caller, "/v1/me").await.status, 200, "the sign-in that changed it goes on");
+                let kept = world.bearers[caller].clone();
+                world.bearers.insert(person, kept);
+            }
+        }
+    }
+    golden("tests/golden/matrix.txt", &text);
+    for route in routes().iter().filter(|r| r.once != Once::Reads) {
+        let elsewhere = ELSEWHERE.iter().any(|(path, _)| *path == route.path);
+        assert!(elsewhere || audited.contains(route.path), "{route:?} never wrote an entry in these calls (I1)");
+    }
+}
+
+/// What must hold whatever the golden file says.
+fn holds(route: &Route, caller: &str, reply: &Reply) {
+    let Access::Scope(scope) = route.access else { return };
+    let word = reply.word();
+    let refused = |code: &str| assert!(word.ends_with(code), "{route:?} by {caller}: {word}");
+    let lacks = match scope {
+        TokenScope::Read => &["token-request"][..],
+        TokenScope::Request => &["token-read"],
+        TokenScope::Administer => &["token-read", "token-request"],
+    };
+    if matches!(caller, "anonymous" | "disabled") {
+        return refused("401 not_signed_in");
+    }
+    if lacks.contains(&caller) {
+        return refused("403 token_scope");
+    }
+    let token = caller.starts_with("token") || caller == "workload";
+    match route.audience {
+        Audience::Everybody => {}
+        Audience::People if token => assert_eq!(reply.status, 403, "{route:?} by {caller}: {word}"), // I8
+        Audience::People => {}
+        Audience::Administrators => {
+            if matches!(caller, "user" | "workload") {
+                assert!(matches!(reply.status.as_u16(), 403 | 404), "{route:?} by {caller}: {word}");
+            }
+        }
+    }
+}
+
+/// What a call writes is among what the route says, a success of a change writes, and looking doesn't. // I1
+async fn audit(world: &World, route: &Route, reply: &Reply, before: u64) -> bool {
+    let written = world.events_from(before).await;
+    for event in &written {
+        assert!(route.writes.contains(&event.as_str()), "{route:?} wrote {event}, and doesn't say so");
+    }
+    let changed = route.once != Once::Reads && reply.status.is_success();
+    let same = || reply.json()["outcome"]["outcome"] == "nothing_to_do";
+    if changed && reply.status != 204 && same() {
+        return false;
+    }
+    assert!(!changed || !written.is_empty(), "{route:?} changed something, and wrote nothing (I1)");
+    changed
+}

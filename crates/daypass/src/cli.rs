@@ -1,0 +1,316 @@
+//! The command line: what there is, with an example for each.
+
+use clap::{Parser, Subcommand};
+use daypass_api::requests::WhichRequests;
+
+use crate::{
+    client::calls::{WhichChanges, Whose},
+    demo,
+    failure::Failure,
+    serve,
+    verbs::{
+        Context, Format, answering, asking, changes, connect, factors, grants, ledger, people, policy, resources,
+        sessions, show, signin, tokens,
+    },
+};
+
+/// Just-in-time access: nobody has standing rights; people ask, others approve, access ends by itself.
+#[derive(Debug, Parser)]
+#[command(name = "daypass", version, max_term_width = 110, propagate_version = true, after_help = EXITS)]
+pub struct Cli {
+    /// Print one JSON document, for programs
+    #[arg(long, global = true)]
+    pub json: bool,
+    /// What to do
+    #[command(subcommand)]
+    pub verb: Verb,
+}
+
+const EXITS: &str =
+    "Exit codes: 0 done; 1 something else went wrong; 2 the command line, a file or a setting makes no \
+sense; 3 policy or a person said no; 4 it waits for somebody; 5 you aren't signed in; 6 there is no such thing; 7 the \
+server can't be reached, or can't do it now; 8 evidence doesn't hold.
+
+Example: daypass request orders --role readonly --for 30m --reason \"Refund 4711\"";
+
+/// What there is to do.
+#[derive(Debug, Subcommand)]
+pub enum Verb {
+    /// Serve: API and gateway in one process, secure without any configuration
+    #[command(after_help = "Example: daypass serve --data /var/lib/daypass --config /etc/daypass")]
+    Serve(serve::ServeArgs),
+    /// Play the whole story with a throwaway PostgreSQL
+    #[command(after_help = "Example: daypass demo --keep")]
+    Demo(demo::DemoArgs),
+    /// Copy everything but the sealing key into a new folder
+    #[command(after_help = "Example: daypass backup /backups/2026-11-24")]
+    Backup(serve::restore::BackupArgs),
+    /// Make a data folder of a backup; what was live in it is ended
+    #[command(after_help = "Example: daypass restore /backups/2026-11-24 --data /var/lib/daypass")]
+    Restore(serve::restore::RestoreArgs),
+    /// Become the first administrator, with the token that `daypass serve` printed
+    #[command(after_help = "Example: daypass setup --server https://localhost:7443 --name ada TOKEN")]
+    Setup(signin::SetupArgs),
+    /// Sign in
+    #[command(after_help = "Example: daypass login --user alice")]
+    Login(signin::LoginArgs),
+    /// Sign out, at the server and here
+    #[command(after_help = "Example: daypass logout")]
+    Logout,
+    /// Take an invitation up: set a password, and sign in
+    #[command(after_help = "Example: daypass accept --server https://daypass.internal:7443 --pin DIGEST CODE")]
+    Accept(signin::AcceptArgs),
+    /// Say who is signed in
+    #[command(after_help = "Example: daypass whoami --json")]
+    Whoami,
+    /// Change your password
+    #[command(after_help = "Example: daypass password")]
+    Password(factors::ChangeArgs),
+    /// Enrol a second factor (TOTP)
+    #[command(subcommand, after_help = "Example: daypass totp enrol")]
+    Totp(factors::TotpVerb),
+    /// Show your second factor again, for what wants it fresh
+    #[command(after_help = "Example: daypass second-factor 123456")]
+    SecondFactor {
+        /// What your authenticator shows
+        code: String,
+    },
+    /// List what can be asked for
+    #[command(after_help = "Example: daypass resources orders")]
+    Resources {
+        /// Show this one
+        name: Option<String>,
+    },
+    /// Apply files of resources
+    #[command(after_help = "Example: daypass apply -f resources.toml --dry-run")]
+    Apply(resources::ApplyArgs),
+    /// Say whether the administrator login at a resource can do what is needed, and not more
+    #[command(after_help = "Example: daypass doctor orders")]
+    Doctor {
+        /// The resource
+        resource: String,
+    },
+    /// Say who could have what on a resource
+    #[command(after_help = "Example: daypass who orders")]
+    Who {
+        /// The resource
+        resource: String,
+    },
+    /// Ask for a role
+    #[command(after_help = "Example: daypass request orders --role readonly --for 30m --reason \"Refund 4711\" --wait")]
+    Request(asking::RequestArgs),
+    /// Say what would be answered, without asking
+    #[command(after_help = "Example: daypass explain orders --role readonly --for 2h")]
+    Explain(asking::RequestArgs),
+    /// List your requests
+    #[command(after_help = "Example: daypass requests --to-answer")]
+    Requests(asking::RequestsArgs),
+    /// List the requests that wait for your answer
+    #[command(after_help = "Example: daypass inbox")]
+    Inbox,
+    /// Show a request, a grant, a session or a change
+    #[command(after_help = "Example: daypass show request_0193...")]
+    Show {
+        /// Its id
+        id: String,
+    },
+    /// Say yes to a request or a change
+    #[command(after_help = "Example: daypass approve request_0193... --for 15m")]
+    Approve(answering::ApproveArgs),
+    /// Say no to a request
+    #[command(after_help = "Example: daypass deny request_0193... --note \"use the replica\"")]
+    Deny(answering::DenyArgs),
+    /// Take your request back
+    #[command(after_help = "Example: daypass withdraw request_0193...")]
+    Withdraw {
+        /// Its id
+        id: String,
+    },
+    /// Take your approval back: a grant that rests on it ends
+    #[command(after_help = "Example: daypass withdraw-approval request_0193...")]
+    WithdrawApproval {
+        /// The request's id
+        id: String,
+    },
+    /// List what you hold
+    #[command(after_help = "Example: daypass grants --all")]
+    Grants {
+        /// Everybody's, as far as you may see them
+        #[arg(long)]
+        all: bool,
+    },
+    /// Move a grant's deadline: judged again by the same rules
+    #[command(after_help = "Example: daypass extend grant_0193... --by 15m")]
+    Extend(grants::ExtendArgs),
+    /// Give a grant back
+    #[command(after_help = "Example: daypass release grant_0193...")]
+    Release {
+        /// Its id
+        id: String,
+    },
+    /// Take access away, at the gateway and at the target
+    #[command(after_help = "Example: daypass revoke --user alice --reason \"laptop stolen\"")]
+    Revoke(grants::RevokeArgs),
+    /// Start psql on a resource; asks when you hold no grant
+    #[command(after_help = "Example: daypass connect orders --role readonly --reason \"Refund 4711\"")]
+    Connect(connect::ConnectArgs),
+    /// Run a program with a connection in its environment; releases the grant when it exits
+    #[command(
+        after_help = "Example: daypass run orders --role readwrite --reason \"migration\" -- bin/rails db:migrate"
+    )]
+    Run(connect::RunArgs),
+    /// List sessions
+    #[command(after_help = "Example: daypass sessions --all")]
+    Sessions {
+        /// Everybody's, as far as you may see them
+        #[arg(long)]
+        all: bool,
+    },
+    /// Look at a session, or end it
+    #[command(subcommand, after_help = "Example: daypass session kill session_0193...")]
+    Session(SessionVerb),
+    /// Users
+    #[command(subcommand, after_help = "Example: daypass user create bob")]
+    User(people::UserVerb),
+    /// Workloads
+    #[command(subcommand, after_help = "Example: daypass workload create nightly --owner bob")]
+    Workload(people::WorkloadVerb),
+    /// Groups
+    #[command(subcommand, after_help = "Example: daypass group add administrators bob")]
+    Group(people::GroupVerb),
+    /// API tokens
+    #[command(subcommand, after_help = "Example: daypass token create --scope read,request --lasts 7d")]
+    Token(tokens::TokenVerb),
+    /// Policies
+    #[command(subcommand, after_help = "Example: daypass policy apply policies/ --dry-run")]
+    Policy(policy::PolicyVerb),
+    /// List changes that wait for a second administrator
+    #[command(after_help = "Example: daypass changes --all")]
+    Changes {
+        /// Those that are over too
+        #[arg(long)]
+        all: bool,
+    },
+    /// Say no to a change, or take your own back
+    #[command(after_help = "Example: daypass reject change_0193...")]
+    Reject {
+        /// Its id
+        id: String,
+    },
+    /// The ledger: follow, export, verify offline
+    #[command(subcommand, after_help = "Example: daypass ledger export log && daypass ledger verify log")]
+    Ledger(ledger::LedgerVerb),
+    /// Print completions for a shell
+    #[command(after_help = "Example: daypass completions bash > /etc/bash_completion.d/daypass")]
+    Completions {
+        /// Which shell
+        shell: clap_complete::Shell,
+    },
+}
+
+/// Verbs of `session`.
+#[derive(Debug, Clone, Subcommand)]
+pub enum SessionVerb {
+    /// Show one
+    Show {
+        /// Its id
+        id: String,
+    },
+    /// End one, and leave its grant
+    Kill {
+        /// Its id
+        id: String,
+    },
+}
+
+/// Does it.
+pub async fn run(cli: Cli) -> Result<(), Failure> {
+    let format = if cli.json { Format::Json } else { Format::People };
+    match cli.verb {
+        Verb::Serve(args) => serve::run(args).await,
+        Verb::Demo(args) => {
+            // It starts processes and waits for them.
+            tokio::task::spawn_blocking(move || demo::run(&args)).await.map_err(Failure::setting)?
+        }
+        Verb::Backup(args) => serve::restore::backup(args).await,
+        Verb::Restore(args) => serve::restore::restore(args).await,
+        Verb::Completions { shell } => {
+            let mut command = <Cli as clap::CommandFactory>::command();
+            clap_complete::generate(shell, &mut command, "daypass", &mut std::io::stdout());
+            Ok(())
+        }
+        verb => {
+            let mut context = Context::new(format)?;
+            client_verb(&mut context, verb).await?;
+            context.follow().await
+        }
+    }
+}
+
+async fn client_verb(context: &mut Context, verb: Verb) -> Result<(), Failure> {
+    match verb {
+        Verb::Setup(args) => signin::setup(context, args).await,
+        Verb::Login(args) => signin::login(context, args).await,
+        Verb::Logout => signin::logout(context).await,
+        Verb::Accept(args) => signin::accept(context, args).await,
+        Verb::Whoami => signin::whoami(context).await,
+        Verb::Password(args) => factors::password(context, args).await,
+        Verb::Totp(verb) => factors::totp(context, verb).await,
+        Verb::SecondFactor { code } => factors::second_factor(context, code).await,
+        Verb::Resources { name } => resources::resources(context, name).await,
+        Verb::Apply(args) => resources::apply(context, args).await,
+        Verb::Doctor { resource } => resources::doctor(context, &resource).await,
+        Verb::Who { resource } => resources::who(context, &resource).await,
+        Verb::Request(args) => asking::request(context, args).await,
+        Verb::Explain(args) => asking::explain(context, args).await,
+        Verb::Requests(args) => {
+            let which = if args.to_answer { WhichRequests::ToAnswer } else { WhichRequests::Mine };
+            asking::requests(context, which).await
+        }
+        Verb::Inbox => asking::requests(context, WhichRequests::ToAnswer).await,
+        Verb::Show { id } | Verb::Session(SessionVerb::Show { id }) => show::show(context, &id).await,
+        Verb::Approve(args) => answering::approve(context, args).await,
+        Verb::Deny(args) => answering::deny(context, args).await,
+        Verb::Withdraw { id } => asking::withdraw(context, &id).await,
+        Verb::WithdrawApproval { id } => answering::withdraw_approval(context, &id).await,
+        Verb::Grants { all } => grants::list(context, whose(all)).await,
+        Verb::Extend(args) => grants::extend(context, args).await,
+        Verb::Release { id } => grants::release(context, &id).await,
+        Verb::Revoke(args) => grants::revoke(context, args).await,
+        Verb::Connect(args) => connect::connect(context, args).await,
+        Verb::Run(args) => connect::run(context, args).await,
+        Verb::Sessions { all } => sessions::list(context, whose(all)).await,
+        Verb::Session(SessionVerb::Kill { id }) => sessions::kill(context, &id).await,
+        Verb::User(verb) => people::user(context, verb).await,
+        Verb::Workload(verb) => people::workload(context, verb).await,
+        Verb::Group(verb) => people::group(context, verb).await,
+        Verb::Token(verb) => tokens::token(context, verb).await,
+        Verb::Policy(verb) => policy::policy(context, verb).await,
+        Verb::Changes { all } => {
+            changes::list(context, if all { WhichChanges::All } else { WhichChanges::Pending }).await
+        }
+        Verb::Reject { id } => changes::reject(context, &id).await,
+        Verb::Ledger(verb) => ledger::ledger(context, verb).await,
+        Verb::Serve(_) | Verb::Demo(_) | Verb::Backup(_) | Verb::Restore(_) | Verb::Completions { .. } => Ok(()),
+    }
+}
+
+fn whose(all: bool) -> Whose {
+    if all { Whose::All } else { Whose::Mine }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::CommandFactory;
+
+    #[test]
+    fn every_command_has_an_example() {
+        let command = Cli::command();
+        command.clone().debug_assert();
+        for verb in command.get_subcommands() {
+            let help = verb.get_after_help().map(ToString::to_string).unwrap_or_default();
+            assert!(help.contains(&format!("Example: daypass {}", verb.get_name())), "{}", verb.get_name());
+        }
+    }
+}
