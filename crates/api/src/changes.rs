@@ -23,6 +23,7 @@ pub struct Proposed {
 /// Whether a change was done.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(tag = "outcome", rename_all = "snake_case")]
+#[schema(as = ChangeOutcome)]
 pub enum Outcome {
     /// It was only to be planned.
     Planned,

@@ -69,6 +69,7 @@ pub struct Answered {
 /// What came of a request.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(tag = "outcome", rename_all = "snake_case")]
+#[schema(as = RequestOutcome)]
 pub enum Outcome {
     /// It is granted.
     Granted {

@@ -4,7 +4,10 @@ use std::{net::SocketAddr, str::FromStr, sync::Arc};
 
 use axum::http::{HeaderMap, Uri};
 use daypass_app::{App, signin::Caller};
-use daypass_domain::{Digest, Name, Time, principal::Actor};
+use daypass_domain::{
+    Digest, Name, Time,
+    principal::{Actor, Person},
+};
 use daypass_ports::rows::TokenScope;
 use serde::de::DeserializeOwned;
 
@@ -52,6 +55,18 @@ impl Call {
             Some((caller, scope)) => Ok(caller.acting(*scope)?),
             None => Err(unauthenticated()),
         }
+    }
+
+    /// Whether what belongs to `person` is the caller's own; if it isn't, the credential must allow administering: a token
+    /// that may only ask and give back takes nothing from others, whoever made it. Policy decides after this.
+    ///
+    /// # Errors
+    /// When it is another's, and the token lacks the scope.
+    pub fn own_or_administers(&self, person: Person) -> Result<()> {
+        if self.actor()?.person == person {
+            return Ok(());
+        }
+        Ok(self.caller()?.may(TokenScope::Administer)?)
     }
 
     /// A part of the path, as it was sent.

@@ -1,5 +1,6 @@
 //! The header `Idempotency-Key` (draft-ietf-httpapi-idempotency-key-header): the same key and the same request get the
-//! same answer again; see [`daypass_app::idempotency`].
+//! same answer again; see [`daypass_app::idempotency`]. As the draft has it, a try that isn't known to have ended is 409,
+//! and a key that came with something else is 422.
 
 use std::sync::Arc;
 
@@ -41,7 +42,7 @@ pub(crate) async fn once(
     call: Call,
     body: ReadBody,
 ) -> Result<Response> {
-    match control.app().begin_once(principal, key, asked).await.map_err(unprocessable)? {
+    match control.app().begin_once(principal, key, asked).await? {
         Began::Again { status, body } => Ok(again(status, body)),
         Began::First(reservation) => {
             let answer = match (route.run)(call, body) {
@@ -57,12 +58,6 @@ pub(crate) async fn once(
             }
         }
     }
-}
-
-/// The draft wants 409 for a try that isn't known to have ended, and 422 for a key that came with something else: the
-/// use case's kinds say just that.
-fn unprocessable(problem: daypass_app::Problem) -> Fault {
-    problem.into()
 }
 
 async fn keep(control: &Control, reservation: Reservation, response: Response) -> Result<Response> {

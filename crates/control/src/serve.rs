@@ -3,7 +3,14 @@
 //! HTTP/1.1 over TLS, on connections that are counted, with a bound on everything that somebody from outside could draw
 //! out: the handshake, a request's head, its body ([`crate::dispatch`]), the time between requests.
 
-use std::{convert::Infallible, net::SocketAddr, sync::Arc, time::Duration};
+use std::{
+    collections::BTreeMap,
+    convert::Infallible,
+    io,
+    net::{IpAddr, SocketAddr},
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::Duration,
+};
 
 use axum::Router;
 use hyper::{Request, body::Incoming, server::conn::http1, service::service_fn};
@@ -13,7 +20,7 @@ use hyper_util::{
 };
 use tokio::{
     net::{TcpListener, TcpStream},
-    sync::{Semaphore, watch},
+    sync::{OwnedSemaphorePermit, Semaphore, watch},
     task::JoinSet,
     time::timeout,
 };
@@ -21,6 +28,8 @@ use tokio_rustls::TlsAcceptor;
 
 /// How many connections there are at once; one more waits in the system's queue.
 const CONNECTIONS: usize = 1_024;
+/// How many of them one address has at once; one more is closed.
+const OF_ONE_PEER: usize = 256;
 /// How long a TLS handshake may take.
 const HANDSHAKE: Duration = Duration::from_secs(10);
 /// How long a request's head may take, and how long a connection may be idle between two.
@@ -60,22 +69,25 @@ impl Stopping {
 pub async fn serve(listener: TcpListener, tls: Arc<rustls::ServerConfig>, router: Router, stop: watch::Receiver<()>) {
     let acceptor = TlsAcceptor::from(tls);
     let room = Arc::new(Semaphore::new(CONNECTIONS));
+    let peers = Arc::new(Peers::default());
     let mut stopping = Stopping::new(stop.clone());
     let mut connections = JoinSet::new();
     loop {
-        // The semaphore is never closed.
-        let Ok(place) = Arc::clone(&room).acquire_owned().await else { break };
         let accepted = tokio::select! {
-            accepted = listener.accept() => accepted,
+            accepted = accept(&listener, &room) => accepted,
             () = stopping.stopped() => break,
         };
         while connections.try_join_next().is_some() {}
         match accepted {
-            Ok((tcp, peer)) => {
+            Ok((tcp, peer, place)) => {
+                let Some(seat) = peers.seat(peer.ip()) else {
+                    tracing::debug!(%peer, "one address has too many connections to the API");
+                    continue;
+                };
                 let (acceptor, router, stopping) = (acceptor.clone(), router.clone(), Stopping::new(stop.clone()));
                 connections.spawn(async move {
                     connection(acceptor, tcp, peer, router, stopping).await;
-                    drop(place);
+                    drop((place, seat));
                 });
             }
             Err(error) => {
@@ -89,6 +101,56 @@ pub async fn serve(listener: TcpListener, tls: Arc<rustls::ServerConfig>, router
     let all = async { while connections.join_next().await.is_some() {} };
     if timeout(FAREWELL, all).await.is_err() {
         tracing::info!("some requests hadn't ended when the server stopped");
+    }
+}
+
+/// A connection, once there is room for one.
+async fn accept(
+    listener: &TcpListener,
+    room: &Arc<Semaphore>,
+) -> io::Result<(TcpStream, SocketAddr, OwnedSemaphorePermit)> {
+    let place = Arc::clone(room).acquire_owned().await.map_err(io::Error::other)?;
+    let (tcp, peer) = listener.accept().await?;
+    Ok((tcp, peer, place))
+}
+
+/// How many connections each address has: nobody takes all the room alone, so access can always be taken away.
+#[derive(Default)]
+struct Peers(Mutex<BTreeMap<IpAddr, usize>>);
+
+impl Peers {
+    fn inner(&self) -> MutexGuard<'_, BTreeMap<IpAddr, usize>> {
+        // Plain data: whole whatever a panicking thread was doing.
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// A seat for one more connection, unless the address has all that it may have.
+    fn seat(self: &Arc<Self>, address: IpAddr) -> Option<Seat> {
+        let mut inner = self.inner();
+        let count = inner.entry(address).or_default();
+        if *count >= OF_ONE_PEER {
+            return None;
+        }
+        *count += 1;
+        Some(Seat { peers: Arc::clone(self), address })
+    }
+}
+
+/// One connection of an address.
+struct Seat {
+    peers: Arc<Peers>,
+    address: IpAddr,
+}
+
+impl Drop for Seat {
+    fn drop(&mut self) {
+        let mut inner = self.peers.inner();
+        if let Some(count) = inner.get_mut(&self.address) {
+            *count -= 1;
+            if *count == 0 {
+                inner.remove(&self.address);
+            }
+        }
     }
 }
 
@@ -131,5 +193,23 @@ async fn answer(router: TowerToHyperService<Router>, request: Request<Incoming>)
     match hyper::service::Service::call(&router, request).await {
         Ok(response) => response,
         Err(never) => match never {},
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn one_address_takes_so_many_seats_and_no_more() {
+        let peers = Arc::new(Peers::default());
+        let (one, other): (IpAddr, IpAddr) = ([192, 0, 2, 1].into(), [192, 0, 2, 2].into());
+        let mut seats: Vec<Seat> = (0..OF_ONE_PEER).map(|_| peers.seat(one).unwrap()).collect();
+        assert!(peers.seat(one).is_none());
+        assert!(peers.seat(other).is_some());
+        seats.pop();
+        assert!(peers.seat(one).is_some());
+        drop(seats);
+        assert!(peers.inner().is_empty(), "nothing is remembered of who left");
     }
 }

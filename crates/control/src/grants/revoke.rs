@@ -1,11 +1,13 @@
 //! `POST /v1/revoke`: whatever it names ends at once; the answer waits for the entry, and a little for gateways and
 //! targets. // I1, I3
 //!
-//! A token needs the scope `request`, not `administer`: everybody may take their own away, and policy decides about
-//! others'. Taking away should be easy.
+//! A token with the scope `request` gives back what is its person's own, one grant at a time. Everything beyond that takes
+//! `administer`; whether one may is for policy.
 
 use daypass_api::grants::{Receipt, Revoke, RevokeWhat};
 use daypass_app::grants as use_case;
+use daypass_domain::grant::Grant;
+use daypass_ports::rows::TokenScope;
 
 use crate::{
     body::Json,
@@ -23,9 +25,25 @@ pub(super) async fn revoke(call: Call, Json(body): Json<Revoke>) -> Result<Json<
         let what = format!("a revocation has a reason, of at most {REASON_CHARS} characters");
         return Err(Fault::invalid("reason", what, "say why, in a sentence"));
     }
-    let receipt = call.app().revoke(call.actor()?, &what(body.what)?, reason).await?;
+    let what = what(body.what)?;
+    within_scope(&call, &what).await?;
+    let receipt = call.app().revoke(call.actor()?, &what, reason).await?;
     call.control.metrics.revoked(&receipt);
     Ok(Json(show::grants::receipt(call.app(), receipt).await?))
+}
+
+async fn within_scope(call: &Call, what: &use_case::Revoke) -> Result<()> {
+    match what {
+        // Where there is no such grant, the use case says so.
+        use_case::Revoke::Grant(id) => match call.app().store().get::<Grant>(&id.to_string()).await? {
+            Some(grant) => call.own_or_administers(grant.value.person),
+            None => Ok(()),
+        },
+        use_case::Revoke::Principal(_)
+        | use_case::Revoke::Resource(_)
+        | use_case::Revoke::Role { .. }
+        | use_case::Revoke::Everything => Ok(call.caller()?.may(TokenScope::Administer)?),
+    }
 }
 
 fn what(what: RevokeWhat) -> Result<use_case::Revoke> {

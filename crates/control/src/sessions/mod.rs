@@ -2,6 +2,7 @@
 
 use daypass_api::{Page, sessions::Session};
 use daypass_app::entry::event;
+use daypass_domain::{SessionId, session};
 use daypass_ports::{record::Kind, rows::TokenScope};
 
 use crate::{
@@ -38,6 +39,11 @@ async fn show(call: Call) -> Result<Json<Session>> {
 }
 
 async fn kill(call: Call, _: Empty) -> Result<Done> {
-    call.app().kill_session(call.actor()?, call.id("id")?).await?;
+    let id: SessionId = call.id("id")?;
+    // Where there is no such session, the use case says so.
+    if let Some(session) = call.app().store().get::<session::Session>(&id.to_string()).await? {
+        call.own_or_administers(call.app().principal(session.value.principal).await?.value.person())?;
+    }
+    call.app().kill_session(call.actor()?, id).await?;
     Ok(Done)
 }

@@ -1,6 +1,6 @@
 //! What is committed beside the code: the table of routes, and the OpenAPI document.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use daypass_app::entry::event;
 use daypass_control::{
@@ -68,6 +68,18 @@ fn the_openapi_document_is_as_it_was_committed() {
     let mut text = daypass_control::openapi(env!("CARGO_PKG_VERSION")).to_pretty_json().unwrap();
     text.push('\n');
     golden("../../docs/openapi.json", &text);
+}
+
+#[test]
+fn a_schemas_name_means_one_thing() {
+    let mut known: BTreeMap<String, serde_json::Value> = BTreeMap::new();
+    for route in routes() {
+        for (name, schema) in route.schemas {
+            let schema = serde_json::to_value(&schema).unwrap();
+            let was = known.entry(name.clone()).or_insert_with(|| schema.clone());
+            assert_eq!(*was, schema, "two types are called {name}: give one of them `#[schema(as = ...)]`");
+        }
+    }
 }
 
 #[test]

@@ -87,6 +87,37 @@ async fn a_request_is_approved_by_another_used_extended_and_revoked() {
 }
 
 #[tokio::test]
+async fn a_token_that_may_only_ask_takes_nothing_from_others() {
+    let mut world = World::new().await;
+    world.token("asks", "alice", None, &["read", "request"]).await;
+    world.token("administers", "alice", None, &["administer", "request"]).await;
+    let granted = |made: serde_json::Value| made["outcome"]["grant"]["id"].as_str().unwrap().to_owned();
+    let carols = granted(world.post("carol", "/v1/requests", wish("lab")).await.ok().json());
+    let own = granted(world.post("alice", "/v1/requests", wish("lab")).await.ok().json());
+    let revoke = |what: serde_json::Value| json!({"what": what, "reason": "to try it"});
+    let grant = |id: &str| revoke(json!({"of": "grant", "grant": id}));
+    let everything = revoke(json!({"of": "everything"}));
+    let holder = world.get("carol", "/v1/me").await.json()["principal"].as_str().unwrap().parse().unwrap();
+    let session = format!("/v1/sessions/{}/kill", world.session(&carols, holder).await);
+    let token = world.post("carol", "/v1/tokens", json!({"scopes": ["read"]})).await.ok().json();
+    let token = format!("/v1/tokens/{}", token["token"]["id"].as_str().unwrap());
+    let delete = |who: &str| Ask::new(axum::http::Method::DELETE, &token).by(&world.bearers[who]);
+    for word in [
+        world.post("asks", "/v1/revoke", grant(&carols)).await.word(),
+        world.post("asks", "/v1/revoke", everything.clone()).await.word(),
+        world.act("asks", &session).await.word(),
+        world.ask(delete("asks")).await.word(),
+    ] {
+        assert_eq!(word, "403 token_scope");
+    }
+    assert_eq!(world.post("asks", "/v1/revoke", grant(&own)).await.status, 200, "its person's own");
+    assert_eq!(world.act("administers", &session).await.status, 204);
+    assert_eq!(world.ask(delete("administers")).await.status, 204);
+    let receipt = world.post("administers", "/v1/revoke", everything).await.ok().json();
+    assert_eq!(receipt["grants"], json!([carols]));
+}
+
+#[tokio::test]
 async fn what_was_denied_says_by_whom_and_why() {
     let world = World::new().await;
     let made = world.post("carol", "/v1/requests", wish("orders")).await.ok().json();
