@@ -98,6 +98,8 @@ fn refused(from: &str, to: &str, kind: Kind) -> Option<String> {
     }
     match row(from) {
         Some(row) if to_row < row => None,
+        // Tests of a use case run on the real store rather than on a mock of it.
+        Some(row) if to_row == row && from != to && kind == Kind::Dev => None,
         Some(row) if to_row == row => Some("they are on one row".into()),
         _ => Some("an arrow points downward only".into()),
     }

@@ -17,7 +17,7 @@ pub fn rewrite(exported: &Path, forged: &Path, size: u64, signer: &NoteSigner, e
         let path = exported.join(daypass_ledger::tile::Resource::Entries(at).to_string());
         let bytes = fs::read(&path).map_err(|e| Failure::file(&path, &e))?;
         for entry in bundle::parse(&bytes, at.width()).map_err(Failure::evidence)? {
-            leaves.push(Leaf::parse(&entry).map_err(Failure::evidence)?);
+            leaves.push(Leaf::parse(entry).map_err(Failure::evidence)?);
         }
     }
     let target = leaves.iter().position(|l| l.header().event.as_str() == event);

@@ -10,7 +10,7 @@ mod tls;
 use std::{
     net::SocketAddr,
     path::{Path, PathBuf},
-    sync::Arc,
+    sync::{Arc, Weak},
     time::Duration,
 };
 
@@ -156,7 +156,7 @@ pub async fn run(args: ServeArgs) -> Result<(), Failure> {
         authority_pem: identity.authority_pem.clone(),
         gateways: gateway.addresses().iter().map(|a| reachable(*a, &config.names)).collect(),
     };
-    let view: Arc<dyn GatewayView> = Arc::new(View(Arc::clone(&gateway)));
+    let view: Arc<dyn GatewayView> = Arc::new(View(Arc::downgrade(&gateway)));
     let router = daypass_control::router(daypass_control::State::new(Arc::clone(&app), view, info));
     let (stop, stopped) = tokio::sync::watch::channel(());
     let serving = tokio::spawn(daypass_control::serve(api, Arc::clone(&identity.config), router, stopped));
@@ -256,13 +256,15 @@ async fn until_told_to_stop() {
 }
 
 /// What the API tells of the gateway.
-struct View(Arc<GatewayHandle>);
+struct View(Weak<GatewayHandle>);
 
 impl GatewayView for View {
     fn numbers(&self) -> daypass_control::GatewayNumbers {
-        let snapshot = self.0.metrics();
+        // The server holds the gateway, and gives it up when it stops: then there is nothing to count.
+        let Some(gateway) = self.0.upgrade() else { return daypass_control::GatewayNumbers::default() };
+        let snapshot = gateway.metrics();
         daypass_control::GatewayNumbers {
-            holds_lease: self.0.holds_lease(),
+            holds_lease: gateway.holds_lease(),
             sessions_open: snapshot.sessions_open,
             statements: snapshot.statements,
             bytes_in: snapshot.bytes_in,
