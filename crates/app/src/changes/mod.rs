@@ -1,8 +1,8 @@
 //! Changes to what decisions read: under policy, and with another person's approval once there is a second
 //! administrator. // I12
 //!
-//! Until then a change is done at once. From then on, for ever, [`App::propose`] answers *pending*, and another
-//! administrator's [`App::approve_change`] does it, in one commit with the change's own row. What is planned is planned
+//! Until then a change is done at once. From then on, for ever, `App::propose` answers *pending*, and another
+//! administrator's `App::approve_change` does it, in one commit with the change's own row. What is planned is planned
 //! again at approval, on the state of that moment, and refused when what it was planned on has moved.
 //!
 //! # What one administrator alone could try, to reach a target that they couldn't reach before
@@ -19,7 +19,7 @@
 //! | put another second factor in the place of somebody's | it is a change |
 //! | enable a disabled user whose password one knows | it is a change |
 //! | make a token for somebody else's workload | it is a change; for a person, nobody but they can |
-//! | take somebody *out* of a group that a policy holds against them (`forbid ... in Group`) | then leaving may give, and is a change; see [`gives`] |
+//! | take somebody *out* of a group that a policy holds against them (`forbid ... in Group`) | then leaving may give, and is a change; see `gives` |
 //! | delete a group that a policy holds against somebody, or make a new one of its name | the same; a new group is empty |
 //! | approve one's own change, by oneself, a workload or a token | approving takes another person, a user who signed in |
 //! | propose as somebody, disable them, approve | the proposer must still be permitted at approval |
