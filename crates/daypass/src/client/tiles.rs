@@ -104,7 +104,9 @@ fn place(at: NodeAt, size: u64) -> Option<(TileAt, std::ops::Range<usize>)> {
     let width = width_of(index, size.checked_shr(u32::from(TILE_HEIGHT * level))?)?;
     let start = usize::try_from(first % u64::from(TILE_WIDTH)).ok()?;
     let tile = TileAt::new(level, index, width).ok()?;
-    Some((tile, start..start + (1 << height)))
+    let end = start + (1 << height);
+    // A node that the tile doesn't cover isn't complete in a log of this size.
+    (end <= usize::from(width)).then_some((tile, start..end))
 }
 
 #[cfg(test)]
