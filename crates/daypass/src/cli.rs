@@ -7,7 +7,7 @@ use crate::{
     client::calls::{WhichChanges, Whose},
     demo,
     failure::Failure,
-    serve,
+    say, serve,
     verbs::{
         Context, Format, answering, asking, changes, connect, factors, grants, ledger, people, policy, resources,
         sessions, show, signin, tokens,
@@ -200,6 +200,16 @@ pub enum Verb {
     /// The ledger: follow, export, verify offline
     #[command(subcommand, after_help = "Example: daypass ledger export log && daypass ledger verify log")]
     Ledger(ledger::LedgerVerb),
+    // What people guess, and what messages say.
+    /// List users and workloads
+    #[command(hide = true, aliases = ["principals", "workloads"], after_help = "Example: daypass users")]
+    Users,
+    /// List groups
+    #[command(hide = true, after_help = "Example: daypass groups")]
+    Groups,
+    /// List your tokens
+    #[command(hide = true, after_help = "Example: daypass tokens")]
+    Tokens,
     /// Print completions for a shell
     #[command(after_help = "Example: daypass completions bash > /etc/bash_completion.d/daypass")]
     Completions {
@@ -212,11 +222,13 @@ pub enum Verb {
 #[derive(Debug, Clone, Subcommand)]
 pub enum SessionVerb {
     /// Show one
+    #[command(after_help = "Example: daypass session show session_0193...")]
     Show {
         /// Its id
         id: String,
     },
     /// End one, and leave its grant
+    #[command(after_help = "Example: daypass session kill session_0193...")]
     Kill {
         /// Its id
         id: String,
@@ -236,13 +248,23 @@ pub async fn run(cli: Cli) -> Result<(), Failure> {
         Verb::Restore(args) => serve::restore::restore(args).await,
         Verb::Completions { shell } => {
             let mut command = <Cli as clap::CommandFactory>::command();
-            clap_complete::generate(shell, &mut command, "daypass", &mut std::io::stdout());
+            let mut script = Vec::new();
+            clap_complete::generate(shell, &mut command, "daypass", &mut script);
+            say::line(String::from_utf8_lossy(&script).trim_end());
             Ok(())
         }
         verb => {
             let mut context = Context::new(format)?;
-            client_verb(&mut context, verb).await?;
-            context.follow().await
+            let done = client_verb(&mut context, verb).await;
+            // Whatever came of the verb: the log is followed, and what it shows goes first.
+            match (done, context.follow().await) {
+                (done, Ok(())) => done,
+                (Ok(()), Err(evidence)) => Err(evidence),
+                (Err(failure), Err(evidence)) => {
+                    say::note(&format!("daypass: {failure}"));
+                    Err(evidence)
+                }
+            }
         }
     }
 }
@@ -281,6 +303,9 @@ async fn client_verb(context: &mut Context, verb: Verb) -> Result<(), Failure> {
         Verb::Run(args) => connect::run(context, args).await,
         Verb::Sessions { all } => sessions::list(context, whose(all)).await,
         Verb::Session(SessionVerb::Kill { id }) => sessions::kill(context, &id).await,
+        Verb::Users => people::user(context, people::UserVerb::List).await,
+        Verb::Groups => people::group(context, people::GroupVerb::List).await,
+        Verb::Tokens => tokens::token(context, tokens::TokenVerb::List { workload: None }).await,
         Verb::User(verb) => people::user(context, verb).await,
         Verb::Workload(verb) => people::workload(context, verb).await,
         Verb::Group(verb) => people::group(context, verb).await,
@@ -309,8 +334,46 @@ mod tests {
         let command = Cli::command();
         command.clone().debug_assert();
         for verb in command.get_subcommands() {
-            let help = verb.get_after_help().map(ToString::to_string).unwrap_or_default();
-            assert!(help.contains(&format!("Example: daypass {}", verb.get_name())), "{}", verb.get_name());
+            has_example("daypass", verb);
+        }
+    }
+
+    /// The example of a command begins with the command, and so do those of the commands below it.
+    fn has_example(above: &str, verb: &clap::Command) {
+        let name = format!("{above} {}", verb.get_name());
+        let help = verb.get_after_help().map(ToString::to_string).unwrap_or_default();
+        assert!(help.contains(&format!("Example: {name}")), "{name}: {help}");
+        for below in verb.get_subcommands() {
+            has_example(&name, below);
+        }
+    }
+
+    #[test]
+    fn the_help_documents_every_exit_code() {
+        use crate::failure::Exit;
+        let said = |exit: Exit| match exit {
+            Exit::Other => "1 something else went wrong",
+            Exit::Usage => "2 the command line",
+            Exit::Refused => "3 policy or a person said no",
+            Exit::Pending => "4 it waits for somebody",
+            Exit::SignIn => "5 you aren't signed in",
+            Exit::NotFound => "6 there is no such thing",
+            Exit::Unavailable => "7 the server can't be reached",
+            Exit::Evidence => "8 evidence doesn't hold",
+        };
+        let all = [
+            Exit::Other,
+            Exit::Usage,
+            Exit::Refused,
+            Exit::Pending,
+            Exit::SignIn,
+            Exit::NotFound,
+            Exit::Unavailable,
+            Exit::Evidence,
+        ];
+        for (code, exit) in (1..).zip(all) {
+            assert_eq!(exit as u8, code);
+            assert!(EXITS.replace('\n', " ").contains(said(exit)), "{exit:?}");
         }
     }
 }

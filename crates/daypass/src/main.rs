@@ -15,6 +15,7 @@ use tracing_subscriber::EnvFilter;
 
 fn main() -> ExitCode {
     let cli = cli::Cli::parse();
+    let json = cli.json;
     log(matches!(cli.verb, cli::Verb::Serve(_)));
     let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
         Ok(runtime) => runtime,
@@ -26,10 +27,18 @@ fn main() -> ExitCode {
     match runtime.block_on(cli::run(cli)) {
         Ok(()) => ExitCode::SUCCESS,
         Err(failure) => {
-            say::note(&format!("daypass: {failure}"));
+            say::note(&told(&failure, json));
             ExitCode::from(failure.exit as u8)
         }
     }
+}
+
+/// A failure, as a person or a program reads it.
+fn told(failure: &failure::Failure, json: bool) -> String {
+    if !json {
+        return format!("daypass: {failure}");
+    }
+    serde_json::json!({ "error": failure.what, "next": failure.next, "exit": failure.exit as u8 }).to_string()
 }
 
 /// Structured logs on standard error: for a server from the level info on, for a command from warn on. `RUST_LOG` says

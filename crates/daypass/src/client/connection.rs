@@ -5,7 +5,11 @@ use std::path::{Path, PathBuf};
 use daypass_api::Timestamp;
 use zeroize::Zeroizing;
 
-use super::{calls, http::Api, http::segment, profile::Profile};
+use super::{
+    calls,
+    http::{Api, segment},
+    profile::{Passfile, Profile},
+};
 use crate::failure::Failure;
 
 /// Everything that a client of a database needs.
@@ -40,11 +44,12 @@ impl Connection {
     pub async fn prepare(profile: &Profile, api: &Api, wanted: &Wanted<'_>) -> Result<Self, Failure> {
         let by_token = std::env::var_os("DAYPASS_TOKEN").is_some_and(|token| !token.is_empty());
         let kept = if by_token { None } else { kept_secret(profile) };
+        let passfile = if by_token { Passfile::Token } else { Passfile::SignIn };
         let (user, gateways, secret) = match kept {
             Some(kept) => kept,
             None => {
                 let given = calls::connection_secret(api).await?;
-                profile.keep_passfile(&given.gateway, &given.user, given.secret.expose())?;
+                profile.keep_passfile(passfile, &given.gateway, &given.user, given.secret.expose())?;
                 (given.user, given.gateway, Zeroizing::new(given.secret.expose().to_owned()))
             }
         };
@@ -53,7 +58,7 @@ impl Connection {
             user: wanted.role.map_or(user.clone(), |role| format!("{user}:{role}")),
             database: wanted.database.map_or(wanted.resource.to_owned(), |d| format!("{}:{d}", wanted.resource)),
             authority: profile.authority_path(),
-            passfile: profile.passfile_path(),
+            passfile: profile.passfile_path(passfile),
             secret,
         })
     }

@@ -253,7 +253,8 @@ pub fn refused(problem: &Problem) -> Failure {
 /// Text of several lines from outside, each line escaped.
 #[must_use]
 pub fn shown_lines(text: &str) -> String {
-    text.trim_end().split('\n').map(say::shown).collect::<Vec<_>>().join("\n")
+    let line = |line: &str| line.split('\t').map(say::shown).collect::<Vec<_>>().join("\t");
+    text.trim_end().split('\n').map(line).collect::<Vec<_>>().join("\n")
 }
 
 #[cfg(test)]

@@ -53,6 +53,24 @@ pub struct Seen {
     pub checkpoint: String,
 }
 
+/// Whose secret a passfile holds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Passfile {
+    /// That of who is signed in.
+    SignIn,
+    /// That of whom an API token speaks for: it must not take the place of the other.
+    Token,
+}
+
+impl Passfile {
+    fn name(self) -> &'static str {
+        match self {
+            Self::SignIn => "pgpass",
+            Self::Token => "pgpass-token",
+        }
+    }
+}
+
 impl Profile {
     /// The profile in `$DAYPASS_PROFILE`, or the user's.
     pub fn find() -> Result<Self, Failure> {
@@ -105,13 +123,16 @@ impl Profile {
 
     /// The newest checkpoint seen of the known server's log. It stays when one goes to another server and back.
     pub fn seen(&self) -> Result<Option<Seen>, Failure> {
-        self.read(&self.seen_name()?)
+        match self.read::<Server>("server.json")? {
+            Some(server) => self.read(&seen_name(&server)),
+            None => Ok(None),
+        }
     }
 
     /// Keeps a checkpoint, unless a newer one was kept meanwhile by another command. `newer` says whether the first is
     /// newer than the second.
     pub fn keep_seen(&self, seen: &Seen, newer: impl FnOnce(&Seen, &Seen) -> bool) -> Result<(), Failure> {
-        let name = self.seen_name()?;
+        let name = seen_name(&self.server()?);
         let path = self.folder.join("checkpoint.lock");
         private_folder(&self.folder).map_err(|e| Failure::file(&self.folder, &e))?;
         let lock = fs::OpenOptions::new().create(true).truncate(false).write(true).open(&path);
@@ -133,14 +154,6 @@ impl Profile {
         Ok(path)
     }
 
-    fn seen_name(&self) -> Result<String, Failure> {
-        let pem = self.server()?.authority_pem;
-        // One certificate, however its lines are broken.
-        let body: String = pem.lines().filter(|line| !line.starts_with("-----")).map(str::trim).collect();
-        let authority = digest_of(body.as_bytes());
-        Ok(format!("checkpoint-{}.json", &authority[..16]))
-    }
-
     /// The authority's certificate, for `sslrootcert`.
     #[must_use]
     pub fn authority_path(&self) -> PathBuf {
@@ -149,12 +162,12 @@ impl Profile {
 
     /// The 0600 passfile, for `PGPASSFILE` (PostgreSQL: The Password File).
     #[must_use]
-    pub fn passfile_path(&self) -> PathBuf {
-        self.folder.join("pgpass")
+    pub fn passfile_path(&self, whose: Passfile) -> PathBuf {
+        self.folder.join(whose.name())
     }
 
     /// Writes the passfile: one line a gateway, for every database, for this user and the user with any role.
-    pub fn keep_passfile(&self, gateways: &[String], user: &str, secret: &str) -> Result<(), Failure> {
+    pub fn keep_passfile(&self, whose: Passfile, gateways: &[String], user: &str, secret: &str) -> Result<(), Failure> {
         let mut text = String::new();
         for gateway in gateways {
             let (host, port) = gateway.rsplit_once(':').unwrap_or((gateway, "7432"));
@@ -163,12 +176,12 @@ impl Profile {
             text.push_str(&format!("{host}:{port}:*:{}:{}\n", escaped(user), escaped(secret)));
             text.push_str(&format!("{host}:{port}:*:*:{}\n", escaped(secret)));
         }
-        self.write_text("pgpass", &text)
+        self.write_text(whose.name(), &text)
     }
 
-    /// The personal secret in the passfile, if there is one.
+    /// The personal secret of the sign-in, if there is one.
     pub fn passfile_secret(&self) -> Option<Zeroizing<String>> {
-        let text = Zeroizing::new(fs::read_to_string(self.passfile_path()).ok()?);
+        let text = Zeroizing::new(fs::read_to_string(self.passfile_path(Passfile::SignIn)).ok()?);
         let fields = fields(text.lines().next()?);
         fields.into_iter().nth(4).map(Zeroizing::new)
     }
@@ -194,6 +207,14 @@ impl Profile {
         let path: &Path = &self.folder.join(name);
         private_file(path, text.as_bytes()).map_err(|e| Failure::file(path, &e))
     }
+}
+
+/// Where the checkpoints of a server's log are kept: by its authority, since addresses change.
+fn seen_name(server: &Server) -> String {
+    let lines = server.authority_pem.lines();
+    // One certificate, however its lines are broken.
+    let body: String = lines.filter(|line| !line.starts_with("-----")).map(str::trim).collect();
+    format!("checkpoint-{}.json", &digest_of(body.as_bytes())[..16])
 }
 
 fn digest_of(bytes: &[u8]) -> String {
@@ -235,8 +256,10 @@ mod tests {
     fn the_passfile_is_for_this_user_only() {
         let folder = tempfile::tempdir().unwrap();
         let profile = Profile { folder: folder.path().join("client") };
-        profile.keep_passfile(&["localhost:7432".into(), "[::1]:7432".into()], "alice", "a:b\\c").unwrap();
-        let path = profile.passfile_path();
+        profile
+            .keep_passfile(Passfile::SignIn, &["localhost:7432".into(), "[::1]:7432".into()], "alice", "a:b\\c")
+            .unwrap();
+        let path = profile.passfile_path(Passfile::SignIn);
         assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
         let text = fs::read_to_string(path).unwrap();
         assert!(text.starts_with("localhost:7432:*:alice:a\\:b\\\\c\n"), "{text}");

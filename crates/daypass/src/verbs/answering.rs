@@ -31,7 +31,7 @@ pub async fn approve(context: &Context, args: ApproveArgs) -> Result<(), Failure
         let detail = calls::change(&api, &args.id).await?;
         let body = ApproveChange { digest: Some(detail.change.digest) };
         let proposed = calls::approve_change(&api, &args.id, &body).await?;
-        return context.format.show(&proposed, changes::proposed_words);
+        return changes::finish(context, &proposed);
     }
     let duration_s = args.duration.map(|d| u32::try_from(d.secs())).transpose().map_err(Failure::setting)?;
     let body = Approve { duration_s, role: args.role, digest: None };

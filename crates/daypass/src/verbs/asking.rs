@@ -70,8 +70,8 @@ pub struct WhyArgs {
     /// The ticket that it belongs to, like OPS-1234
     #[arg(long)]
     pub ticket: Option<String>,
-    /// From when, like 2026-11-24T18:00:00Z; at once when absent
-    #[arg(long, value_name = "RFC3339")]
+    /// From when, like 2026-11-24T18:00:00Z or "in 2h"; at once when absent
+    #[arg(long, value_name = "WHEN")]
     pub start: Option<String>,
     /// Who shall hold it, when not you
     #[arg(long, value_name = "NAME")]
@@ -96,7 +96,7 @@ pub struct RequestArgs {
 impl WhyArgs {
     /// The body of a request.
     pub fn body(&self, resource: &str, role: &str) -> Result<NewRequest, Failure> {
-        let start = self.start.as_deref().map(str::parse::<Timestamp>).transpose().map_err(Failure::setting)?;
+        let start = self.start.as_deref().map(|text| when(text, words::now())).transpose()?;
         let duration_s = u32::try_from(self.duration.secs()).map_err(Failure::setting)?;
         Ok(NewRequest {
             resource: resource.to_owned(),
@@ -108,6 +108,17 @@ impl WhyArgs {
             reason: self.reason.clone(),
             beneficiary: self.beneficiary.clone(),
         })
+    }
+}
+
+/// A point in time: RFC 3339, or how far it is from now.
+fn when(text: &str, now: Timestamp) -> Result<Timestamp, Failure> {
+    match text.trim().strip_prefix("in ") {
+        None => text.trim().parse().map_err(Failure::setting),
+        Some(ahead) => {
+            let ahead: Span = ahead.parse().map_err(Failure::setting)?;
+            Ok(Timestamp::from_micros(now.micros().saturating_add(ahead.micros())))
+        }
     }
 }
 
@@ -248,4 +259,19 @@ pub fn shown(r: &Request) -> String {
 pub async fn withdraw(context: &Context, id: &str) -> Result<(), Failure> {
     let request = calls::withdraw(&context.api()?, id).await?;
     context.format.show(&request, |r| format!("{} is {}.", r.id, words::request_state(&r.state)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_start_is_a_time_or_how_far_it_is() {
+        let now = Timestamp::from_micros(1_700_000_000_000_000);
+        assert_eq!(when("in 1h30m", now).unwrap().secs_since(now), 5_400);
+        assert_eq!(when("2023-11-14T23:13:20Z", now).unwrap().secs_since(now), 3_600);
+        for bad in ["tomorrow", "in", "in a while", "2023-11-14"] {
+            assert_eq!(when(bad, now).unwrap_err().exit, Exit::Usage, "{bad}");
+        }
+    }
 }

@@ -9,9 +9,22 @@ use super::{
 };
 use crate::{
     client::calls::{self, WhichChanges},
-    failure::Failure,
+    failure::{Exit, Failure},
     say,
 };
+
+/// Shows what came of a change. That it waits for another administrator is an answer with an exit code of its own.
+pub fn finish(context: &Context, proposed: &Proposed) -> Result<(), Failure> {
+    context.format.show(proposed, proposed_words)?;
+    match &proposed.outcome {
+        Outcome::Planned | Outcome::NothingToDo | Outcome::Done => Ok(()),
+        Outcome::Pending { change, .. } => Err(Failure::new(
+            Exit::Pending,
+            "it isn't done yet: another administrator has to approve it",
+            format!("they: daypass approve {}", say::shown(change.as_str())),
+        )),
+    }
+}
 
 /// What came of a change, for people.
 pub fn proposed_words(proposed: &Proposed) -> String {

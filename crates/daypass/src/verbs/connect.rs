@@ -109,8 +109,11 @@ pub async fn run(context: &Context, args: RunArgs) -> Result<(), Failure> {
         Err(e) => Err(Failure::setting(format!("`{}` can't be started: {e}", say::shown(program)))),
     };
     if let Covered::Asked(grant) = covered {
-        calls::release(&api, &grant.id.to_string()).await?;
-        say::note(&format!("{} is released.", grant.id));
+        // The child's exit code is what the caller wants, whatever comes of the release.
+        match calls::release(&api, &grant.id.to_string()).await {
+            Ok(_) => say::note(&format!("{} is released.", grant.id)),
+            Err(failure) => say::note(&format!("{} couldn't be released: {failure}", grant.id)),
+        }
     }
     context.follow().await?;
     match ended? {

@@ -42,11 +42,13 @@ pub async fn password(context: &Context, args: ChangeArgs) -> Result<(), Failure
 #[derive(Debug, Clone, clap::Subcommand)]
 pub enum TotpVerb {
     /// Begin: shows the secret for your authenticator
+    #[command(after_help = "Example: daypass totp enrol")]
     Enrol {
         #[command(flatten)]
         password: PasswordArgs,
     },
     /// Finish: show a first code
+    #[command(after_help = "Example: daypass totp confirm 123456")]
     Confirm {
         /// What your authenticator shows
         code: String,

@@ -27,17 +27,22 @@ const FILE_BYTES: u64 = 17_000_000;
 #[derive(Debug, Clone, clap::Subcommand)]
 pub enum LedgerVerb {
     /// Show the newest checkpoint, once it is consistent with the one that you hold
+    #[command(after_help = "Example: daypass ledger checkpoint")]
     Checkpoint,
     /// Show the log's verifier key
+    #[command(after_help = "Example: daypass ledger key")]
     Key,
     /// Write the whole log into a folder, as C2SP tiles
+    #[command(after_help = "Example: daypass ledger export log/")]
     Export {
         /// The folder: made when it isn't there
         folder: PathBuf,
     },
     /// Verify an exported log offline, against the checkpoint that this client kept
+    #[command(after_help = "Example: daypass ledger verify log/")]
     Verify(VerifyArgs),
     /// Show the proof that an entry is in the log (C2SP tlog-proof), or check one
+    #[command(after_help = "Example: daypass ledger receipt 17 > 17.proof")]
     Receipt {
         /// The entry's number
         seq: u64,

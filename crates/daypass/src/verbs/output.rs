@@ -2,11 +2,11 @@
 
 use std::time::Duration;
 
-use comfy_table::{Attribute, Cell, ContentArrangement, Table, presets};
+use comfy_table::{Cell, ColumnConstraint, ContentArrangement, Table, presets};
 use indicatif::{ProgressBar, ProgressStyle};
 use serde::Serialize;
 
-use crate::{failure::Failure, say};
+use crate::{client::http::shown_lines, failure::Failure, say};
 
 /// Who reads the output.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -18,7 +18,8 @@ pub enum Format {
 }
 
 impl Format {
-    /// Shows a value: as JSON to a program, in the given words to a person.
+    /// Shows a value: as JSON to a program, in the given words to a person. Whatever came from outside into the words
+    /// is escaped here, if it wasn't before.
     pub fn show<T: Serialize + ?Sized>(self, value: &T, words: impl FnOnce(&T) -> String) -> Result<(), Failure> {
         match self {
             Self::Json => {
@@ -28,7 +29,7 @@ impl Format {
             Self::People => {
                 let text = words(value);
                 if !text.is_empty() {
-                    say::line(text.trim_end());
+                    say::line(&shown_lines(&text));
                 }
             }
         }
@@ -50,13 +51,13 @@ impl Rows {
         table.load_style(presets::NOTHING);
         // Wraps to the terminal's width; in a pipe, a row is a line.
         table.set_content_arrangement(ContentArrangement::Dynamic);
-        let bold = |name: &&str| {
-            let cell = Cell::new(name.to_uppercase());
-            if say::colours() { cell.add_attribute(Attribute::Bold) } else { cell }
-        };
-        table.set_header(columns.iter().map(bold).collect::<Vec<_>>());
+        table.set_header(columns.iter().map(|name| name.to_uppercase()).collect::<Vec<_>>());
         for column in table.column_iter_mut() {
             column.set_padding((0, 2));
+        }
+        // Names and ids stay whole, however narrow the terminal is: they are copied.
+        if let Some(first) = table.column_mut(0) {
+            first.set_constraint(ColumnConstraint::ContentWidth);
         }
         if !say::colours() {
             table.force_no_tty();

@@ -2,7 +2,7 @@
 
 use daypass_api::people::{PrincipalKind, Proof};
 
-use super::{Context, changes::proposed_words, output::Rows, words};
+use super::{Context, changes, output::Rows, words};
 use crate::{
     client::calls::{self, UserChange},
     failure::Failure,
@@ -13,28 +13,34 @@ use crate::{
 #[derive(Debug, Clone, clap::Subcommand)]
 pub enum UserVerb {
     /// List users and workloads
+    #[command(after_help = "Example: daypass user list")]
     List,
     /// Make a user, and an invitation for them
+    #[command(after_help = "Example: daypass user create bob")]
     Create {
         /// The name
         name: String,
     },
     /// Take everything from a user or workload, at once
+    #[command(after_help = "Example: daypass user disable bob")]
     Disable {
         /// The name
         name: String,
     },
     /// Let a disabled one in again
+    #[command(after_help = "Example: daypass user enable bob")]
     Enable {
         /// The name
         name: String,
     },
     /// Another invitation: the account is barred until it is taken up
+    #[command(after_help = "Example: daypass user invite bob")]
     Invite {
         /// The name
         name: String,
     },
     /// Forget a lost second factor
+    #[command(after_help = "Example: daypass user reset-second-factor bob")]
     ResetSecondFactor {
         /// The name
         name: String,
@@ -44,10 +50,10 @@ pub enum UserVerb {
 /// Runs a verb of `user`.
 pub async fn user(context: &Context, verb: UserVerb) -> Result<(), Failure> {
     let change = match verb {
-        UserVerb::List => return list(context).await,
+        UserVerb::List => return list(context, Shown::Everybody).await,
         UserVerb::Create { name } => {
             let proposed = calls::create_user(&context.api()?, &name).await?;
-            return context.format.show(&proposed, proposed_words);
+            return changes::finish(context, &proposed);
         }
         UserVerb::Disable { name } => {
             calls::disable(&context.api()?, &name).await?;
@@ -59,11 +65,21 @@ pub async fn user(context: &Context, verb: UserVerb) -> Result<(), Failure> {
         UserVerb::ResetSecondFactor { name } => (name, UserChange::ResetSecondFactor),
     };
     let proposed = calls::change_user(&context.api()?, &change.0, change.1).await?;
-    context.format.show(&proposed, proposed_words)
+    changes::finish(context, &proposed)
 }
 
-async fn list(context: &Context) -> Result<(), Failure> {
-    let principals = calls::principals(&context.api()?).await?;
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Shown {
+    Everybody,
+    Workloads,
+}
+
+async fn list(context: &Context, which: Shown) -> Result<(), Failure> {
+    let mut principals = calls::principals(&context.api()?).await?;
+    principals.retain(|p| match p.kind {
+        PrincipalKind::User => which == Shown::Everybody,
+        PrincipalKind::Workload { .. } => true,
+    });
     context.format.show(&principals, |principals| {
         let mut rows = Rows::new(&["name", "kind", "groups", "proof", "state"], "Nobody.");
         for p in principals {
@@ -86,7 +102,11 @@ async fn list(context: &Context) -> Result<(), Failure> {
 /// Verbs of `workload`.
 #[derive(Debug, Clone, clap::Subcommand)]
 pub enum WorkloadVerb {
+    /// List workloads
+    #[command(after_help = "Example: daypass workload list")]
+    List,
     /// Make a workload that a user answers for
+    #[command(after_help = "Example: daypass workload create nightly --owner bob")]
     Create {
         /// The name
         name: String,
@@ -98,27 +118,34 @@ pub enum WorkloadVerb {
 
 /// Runs a verb of `workload`.
 pub async fn workload(context: &Context, verb: WorkloadVerb) -> Result<(), Failure> {
-    let WorkloadVerb::Create { name, owner } = verb;
+    let (name, owner) = match verb {
+        WorkloadVerb::List => return list(context, Shown::Workloads).await,
+        WorkloadVerb::Create { name, owner } => (name, owner),
+    };
     let proposed = calls::create_workload(&context.api()?, &name, &owner).await?;
-    context.format.show(&proposed, proposed_words)
+    changes::finish(context, &proposed)
 }
 
 /// Verbs of `group`.
 #[derive(Debug, Clone, clap::Subcommand)]
 pub enum GroupVerb {
     /// List groups
+    #[command(after_help = "Example: daypass group list")]
     List,
     /// Make an empty group
+    #[command(after_help = "Example: daypass group create dba")]
     Create {
         /// The name
         name: String,
     },
     /// Remove a group
+    #[command(after_help = "Example: daypass group delete dba")]
     Delete {
         /// The name
         name: String,
     },
     /// Put somebody into a group
+    #[command(after_help = "Example: daypass group add dba bob")]
     Add {
         /// The group
         group: String,
@@ -126,6 +153,7 @@ pub enum GroupVerb {
         member: String,
     },
     /// Take somebody out of a group, at once
+    #[command(after_help = "Example: daypass group remove dba bob")]
     Remove {
         /// The group
         group: String,
@@ -156,5 +184,5 @@ pub async fn group(context: &Context, verb: GroupVerb) -> Result<(), Failure> {
         GroupVerb::Add { group, member } => calls::add_member(&api, &group, &member).await?,
         GroupVerb::Remove { group, member } => calls::remove_member(&api, &group, &member).await?,
     };
-    context.format.show(&proposed, proposed_words)
+    changes::finish(context, &proposed)
 }

@@ -11,7 +11,7 @@ use daypass_api::{
     policy::{ApplyPolicy, CheckPolicy, PolicyChecked},
 };
 
-use super::{Context, changes::proposed_words};
+use super::{Context, changes};
 use crate::{
     client::calls,
     failure::{Exit, Failure},
@@ -25,11 +25,13 @@ const FILE_BYTES: u64 = 1024 * 1024;
 #[derive(Debug, Clone, clap::Subcommand)]
 pub enum PolicyVerb {
     /// Check a folder of *.cedar files against the schema
+    #[command(after_help = "Example: daypass policy check policies/")]
     Check {
         /// The folder
         folder: PathBuf,
     },
     /// Judge every live grant under a folder of policies, then switch to it
+    #[command(after_help = "Example: daypass policy apply policies/ --dry-run")]
     Apply {
         /// The folder
         folder: PathBuf,
@@ -38,6 +40,7 @@ pub enum PolicyVerb {
         dry_run: bool,
     },
     /// Show the active policies
+    #[command(after_help = "Example: daypass policy show --out policies/")]
     Show {
         /// Write them into this folder instead
         #[arg(long, value_name = "FOLDER")]
@@ -60,7 +63,7 @@ pub async fn policy(context: &Context, verb: PolicyVerb) -> Result<(), Failure> 
         PolicyVerb::Apply { folder, dry_run } => {
             let mode = if dry_run { Mode::Plan } else { Mode::Apply };
             let proposed = calls::apply_policy(&api, &ApplyPolicy { files: read(&folder)?, mode }).await?;
-            context.format.show(&proposed, proposed_words)
+            changes::finish(context, &proposed)
         }
         PolicyVerb::Show { out } => {
             let active = calls::policy(&api).await?;

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use daypass_api::{Mode, resources::Severity};
 
-use super::{Context, changes::proposed_words, output::Rows};
+use super::{Context, changes, output::Rows};
 use crate::{
     client::calls,
     failure::{Exit, Failure},
@@ -63,12 +63,18 @@ pub struct ApplyArgs {
 /// Applies files of resources.
 pub async fn apply(context: &Context, args: ApplyArgs) -> Result<(), Failure> {
     let mode = if args.dry_run { Mode::Plan } else { Mode::Apply };
-    for path in &args.files {
-        let text = std::fs::read_to_string(path).map_err(|e| Failure::file(path, &e))?;
+    // Read first: a typing error in the last name shouldn't leave half of them applied.
+    let read = |path: &PathBuf| std::fs::read_to_string(path).map_err(|e| Failure::file(path, &e));
+    let texts = args.files.iter().map(read).collect::<Result<Vec<_>, _>>()?;
+    let mut waiting = Ok(());
+    for (path, text) in args.files.iter().zip(texts) {
         let proposed = calls::apply_resources(&context.api()?, &path.display().to_string(), text, mode).await?;
-        context.format.show(&proposed, proposed_words)?;
+        match changes::finish(context, &proposed) {
+            Err(pending) if pending.exit == Exit::Pending => waiting = Err(pending),
+            finished => finished?,
+        }
     }
-    Ok(())
+    waiting
 }
 
 /// Says whether the administrator login can do what is needed, and not more.

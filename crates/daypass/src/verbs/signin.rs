@@ -20,7 +20,7 @@ use crate::{
         calls, checkpoint,
         http::{Api, refused},
         pin,
-        profile::{self, Server},
+        profile::{self, Passfile, Server},
     },
     failure::{Exit, Failure},
     say,
@@ -210,11 +210,11 @@ fn keep(context: &Context, server: &Server, signed_in: &SignedIn) -> Result<(), 
         log_key: signed_in.log_key.clone(),
     })?;
     let secret = signed_in.connection_secret.expose();
-    context.profile.keep_passfile(&signed_in.gateway, &signed_in.connection_user, secret)
+    context.profile.keep_passfile(Passfile::SignIn, &signed_in.gateway, &signed_in.connection_user, secret)
 }
 
 fn shown(context: &Context, server: &Server, signed_in: &SignedIn) -> Result<(), Failure> {
-    let passfile = context.profile.passfile_path().display().to_string();
+    let passfile = context.profile.passfile_path(Passfile::SignIn).display().to_string();
     let authority = context.profile.authority_path().display().to_string();
     let value = Shown {
         user: &signed_in.connection_user,

@@ -4,7 +4,7 @@ use clap::ValueEnum;
 use daypass_api::tokens::{NewToken, TokenMade, TokenScope};
 use daypass_domain::Span;
 
-use super::{Context, changes::proposed_words, output::Rows, words};
+use super::{Context, changes, output::Rows, words};
 use crate::{client::calls, failure::Failure, say};
 
 /// What a token may do, on the command line.
@@ -22,12 +22,14 @@ pub enum ScopeArg {
 #[derive(Debug, Clone, clap::Subcommand)]
 pub enum TokenVerb {
     /// List your tokens, or a workload's
+    #[command(after_help = "Example: daypass token list --workload nightly")]
     List {
         /// The workload
         #[arg(long)]
         workload: Option<String>,
     },
     /// Make a token; its secret is shown once
+    #[command(after_help = "Example: daypass token create --workload nightly --scope request --lasts 7d")]
     Create {
         /// For this workload, not for you
         #[arg(long)]
@@ -40,6 +42,7 @@ pub enum TokenVerb {
         lasts: Span,
     },
     /// End a token
+    #[command(after_help = "Example: daypass token revoke token_0193...")]
     Revoke {
         /// Its id
         id: String,
@@ -65,6 +68,9 @@ pub async fn token(context: &Context, verb: TokenVerb) -> Result<(), Failure> {
             let scopes = scope.into_iter().map(scope_of).collect();
             let lasts_s = Some(u32::try_from(lasts.secs()).map_err(Failure::setting)?);
             let made = calls::create_token(&api, &NewToken { workload, scopes, lasts_s }).await?;
+            if let TokenMade::Change { proposed } = &made {
+                return changes::finish(context, proposed);
+            }
             context.format.show(&made, |made| match made {
                 TokenMade::Live { token, secret } => format!(
                     "{} until {}. Shown once; use it as DAYPASS_TOKEN:\n  {}",
@@ -72,7 +78,7 @@ pub async fn token(context: &Context, verb: TokenVerb) -> Result<(), Failure> {
                     words::time(token.expires),
                     secret.expose()
                 ),
-                TokenMade::Change { proposed } => proposed_words(proposed),
+                TokenMade::Change { proposed } => changes::proposed_words(proposed),
             })
         }
         TokenVerb::Revoke { id } => {
