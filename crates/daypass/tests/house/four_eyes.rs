@@ -36,7 +36,9 @@ fn read_by_decisions(ada: &Person) -> Vec<Value> {
 
 /// Proposes a change, which must wait. Its id.
 fn proposes(who: &Person, verb: &[&str]) -> String {
-    let proposed = who.json(verb);
+    let said = who.says_json(verb);
+    assert_eq!(said.code, 4, "it waits for somebody: {}", said.all());
+    let proposed = said.json();
     assert_eq!(proposed["outcome"]["outcome"], "pending", "{verb:?}: {proposed}");
     proposed["outcome"]["change"].as_str().unwrap().to_owned()
 }
@@ -153,7 +155,7 @@ fn what_the_other_one_approves_is_done() {
 #[test]
 fn an_invitation_is_halved() {
     let (world, ada, bea) = two();
-    let proposed = ada.json(&["user", "create", "carol"]);
+    let proposed = ada.says_json(&["user", "create", "carol"]).json();
     let change = proposed["outcome"]["change"].as_str().unwrap();
     assert_eq!(proposed["handed"]["handed"], "invitation_half");
     let first = proposed["handed"]["half"].as_str().unwrap();
