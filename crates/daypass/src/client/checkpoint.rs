@@ -19,6 +19,8 @@ pub struct Kept {
     pub key: VerifierKey,
     /// What the kept checkpoint says.
     pub head: Checkpoint,
+    /// The same, as it was signed.
+    pub signed: String,
 }
 
 /// The kept checkpoint, if there is one.
@@ -31,7 +33,7 @@ pub fn read(seen: &Seen) -> Result<Kept, Failure> {
     let key: VerifierKey = seen.log_key.parse().map_err(damaged)?;
     let signed = SignedCheckpoint::parse(seen.checkpoint.as_bytes()).map_err(damaged)?;
     let head = signed.verify(&key).map_err(damaged)?.clone();
-    Ok(Kept { key, head })
+    Ok(Kept { key, head, signed: seen.checkpoint.clone() })
 }
 
 fn damaged(why: impl std::fmt::Display) -> Failure {

@@ -8,18 +8,20 @@ use std::{
 use clap::Args;
 use daypass_api::{
     grants::{Grant, GrantState},
-    requests::{Outcome, RequestState},
+    requests::{Outcome, Request, RequestState, WhichRequests},
 };
+use rustix::process::{Pid, Signal, kill_process};
 
 use super::{
     Context,
     asking::{self, WhyArgs},
-    words,
+    secrets, words,
 };
 use crate::{
     client::{
         calls::{self, Whose},
         connection::{Connection, Wanted},
+        http::{Api, shown_lines},
     },
     failure::{Exit, Failure},
     say,
@@ -126,7 +128,9 @@ pub async fn run(context: &Context, args: RunArgs) -> Result<(), Failure> {
 async fn wait_for(child: &mut tokio::process::Child) -> Result<i32, Failure> {
     use tokio::signal::unix::{SignalKind, signal};
     let mut terminate = signal(SignalKind::terminate()).map_err(Failure::setting)?;
+    let mut hangup = signal(SignalKind::hangup()).map_err(Failure::setting)?;
     let mut interrupt = signal(SignalKind::interrupt()).map_err(Failure::setting)?;
+    let mut quit = signal(SignalKind::quit()).map_err(Failure::setting)?;
     loop {
         tokio::select! {
             ended = child.wait() => {
@@ -134,16 +138,20 @@ async fn wait_for(child: &mut tokio::process::Child) -> Result<i32, Failure> {
                 // As shells say it: 128 and the signal's number.
                 return Ok(status.code().unwrap_or_else(|| 128 + status.signal().unwrap_or(0)));
             }
-            _ = terminate.recv() => {
-                let pid = child.id().and_then(|pid| i32::try_from(pid).ok()).and_then(rustix::process::Pid::from_raw);
-                if let Some(pid) = pid {
-                    // It may have ended meanwhile: then the next turn sees that.
-                    let _ = rustix::process::kill_process(pid, rustix::process::Signal::TERM);
-                }
-            }
-            // The terminal sends it to the whole group, the child included.
+            _ = terminate.recv() => pass_on(child, Signal::TERM),
+            _ = hangup.recv() => pass_on(child, Signal::HUP),
+            // The terminal sends these two to the whole group, the child included.
             _ = interrupt.recv() => {}
+            _ = quit.recv() => {}
         }
+    }
+}
+
+fn pass_on(child: &tokio::process::Child, signal: Signal) {
+    let pid = child.id().and_then(|pid| i32::try_from(pid).ok()).and_then(Pid::from_raw);
+    if let Some(pid) = pid {
+        // It may have ended meanwhile: then the next turn sees that.
+        let _ = kill_process(pid, signal);
     }
 }
 
@@ -160,36 +168,71 @@ async fn covered(context: &Context, resource: &str, role: Option<&str>, why: &Wh
     if live.is_some() {
         return Ok(Covered::Before);
     }
-    let Some(role) = role else {
-        return Err(Failure::new(
-            Exit::Refused,
-            format!("you hold no grant on {}", say::shown(resource)),
-            format!(
-                "say which role to ask for: --role ROLE --reason \"...\"; `daypass resources {}` lists them",
-                say::shown(resource)
-            ),
-        ));
+    let role = match role {
+        Some(role) => role.to_owned(),
+        None => only_role(&api, resource).await?,
     };
-    let answered = calls::request(&api, &why.body(resource, role)?).await?;
-    let grant = match answered.outcome {
-        Outcome::Granted { grant } => *grant,
-        Outcome::Pending { .. } => {
-            say::note(&asking::answered_words(&answered));
-            let request = asking::wait_until_answered(context, &answered.request).await?;
-            match &request.state {
-                RequestState::Granted { grant, .. } => calls::grant(&api, &grant.to_string()).await?,
-                RequestState::Pending { .. }
-                | RequestState::Denied { .. }
-                | RequestState::Forbidden { .. }
-                | RequestState::Withdrawn { .. }
-                | RequestState::Expired { .. } => {
-                    let what = format!("{} is {}", request.id, words::request_state(&request.state));
-                    return Err(Failure::new(Exit::Refused, say::shown(&what), ""));
-                }
-            }
+    let waiting = calls::requests(&api, WhichRequests::Mine).await?.into_iter().find(|request| {
+        let pending = matches!(request.state, RequestState::Pending { .. });
+        pending && request.resource == resource && request.role == role && request.beneficiary == request.requester
+    });
+    let grant = match waiting {
+        // It was asked for already: asking again would only make people answer twice.
+        Some(request) => {
+            say::note(&format!("{} waits already.", request.id));
+            granted(context, &request).await?
         }
-        Outcome::Refused { .. } => return Err(Failure::new(Exit::Refused, asking::answered_words(&answered), "")),
+        None => ask(context, resource, &role, why).await?,
     };
     say::note(&format!("{}: {}.", grant.id, words::grant_state(&grant.state)));
     Ok(Covered::Asked(Box::new(grant)))
+}
+
+/// Asks, and waits until it is granted.
+async fn ask(context: &Context, resource: &str, role: &str, why: &WhyArgs) -> Result<Grant, Failure> {
+    let mut body = why.body(resource, role)?;
+    if body.reason.is_none() {
+        body.reason = secrets::asked(&format!("Why do you need {}/{}? ", say::shown(resource), say::shown(role)));
+    }
+    let answered = calls::request(&context.api()?, &body).await?;
+    match &answered.outcome {
+        Outcome::Granted { grant } => Ok(Grant::clone(grant)),
+        Outcome::Pending { .. } => {
+            say::note(&shown_lines(&asking::answered_words(&answered)));
+            granted(context, &answered.request).await
+        }
+        Outcome::Refused { .. } => {
+            Err(Failure::new(Exit::Refused, shown_lines(&asking::answered_words(&answered)), ""))
+        }
+    }
+}
+
+/// Waits until a request is granted.
+async fn granted(context: &Context, request: &Request) -> Result<Grant, Failure> {
+    let request = asking::wait_until_answered(context, request).await?;
+    match &request.state {
+        RequestState::Granted { grant, .. } => calls::grant(&context.api()?, grant.as_str()).await,
+        RequestState::Pending { .. }
+        | RequestState::Denied { .. }
+        | RequestState::Forbidden { .. }
+        | RequestState::Withdrawn { .. }
+        | RequestState::Expired { .. } => {
+            let what = format!("{} is {}", request.id, words::request_state(&request.state));
+            Err(Failure::new(Exit::Refused, say::shown(&what), ""))
+        }
+    }
+}
+
+/// The role of a resource that has one only; of others, the person says which.
+async fn only_role(api: &Api, resource: &str) -> Result<String, Failure> {
+    let roles = calls::resource(api, resource).await?.resource.roles;
+    let names: Vec<&str> = roles.iter().map(|role| role.name.as_str()).collect();
+    match names.as_slice() {
+        [only] => Ok((*only).to_owned()),
+        _ => Err(Failure::new(
+            Exit::Usage,
+            format!("you hold no grant on {}, and it has several roles to ask for", say::shown(resource)),
+            format!("say --role ROLE --reason \"...\", with one of: {}", say::shown(&names.join(", "))),
+        )),
+    }
 }
