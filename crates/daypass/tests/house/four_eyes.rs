@@ -50,6 +50,10 @@ fn written(world: &World, name: &str, text: &str) -> String {
     path
 }
 
+/// Leaving this group gives, so it isn't only taking away.
+const BARRED: &str = "@id(\"barred\")\n@why(\"who is barred uses nothing\")\n\
+    forbid (principal in Group::\"barred\", action == Action::\"use\", resource);\n";
+
 #[test]
 fn every_administrative_verb_waits_for_the_other_one() {
     let (world, ada, bea) = two();
@@ -57,9 +61,13 @@ fn every_administrative_verb_waits_for_the_other_one() {
         let change = proposes(&ada, verb);
         assert_eq!(bea.json(&["approve", &change])["outcome"]["outcome"], "done");
     };
-    // Something to change: a group with a member, somebody disabled, one with a second factor is not needed to ask.
-    ada.json(&["group", "create", "dba"]);
-    one(&["group", "add", "dba", "bob"]);
+    // Something to change: a group that is held against its members, and somebody disabled.
+    ada.json(&["group", "create", "barred"]);
+    one(&["group", "add", "barred", "bob"]);
+    let folder = world.path("policies");
+    ada.ok(&["policy", "show", "--out", &folder]);
+    written(&world, "policies/barred.cedar", BARRED);
+    one(&["policy", "apply", &folder]);
     let carol = proposes(&ada, &["user", "create", "carol"]);
     bea.ok(&["approve", &carol]);
     ada.ok(&["user", "disable", "carol"]);
@@ -69,12 +77,12 @@ fn every_administrative_verb_waits_for_the_other_one() {
     let wider = world.resources().replace("member_of = [\"app_read\"]", "member_of = [\"app_read\", \"app_write\"]");
     let wider = written(&world, "wider.toml", &wider);
     let removed = written(&world, "removed.toml", "remove = [\"orders\"]\n");
-    written(
-        &world,
-        "open/all.cedar",
-        "@id(\"open\")\n@why(\"everybody may everything\")\npermit (principal, action, resource);\n",
-    );
-    let open = world.path("open");
+    // Longer, and nobody barred any more.
+    let access = fs::read_to_string(world.path("policies/access.cedar")).unwrap();
+    written(&world, "wide/access.cedar", &access.replace("3600", "36000"));
+    let administer = fs::read_to_string(world.path("policies/administer.cedar")).unwrap();
+    written(&world, "wide/administer.cedar", &administer);
+    let wide = world.path("wide");
 
     let before = read_by_decisions(&ada);
     let verbs = [
@@ -83,14 +91,14 @@ fn every_administrative_verb_waits_for_the_other_one() {
         &["user", "invite", "bob"],
         &["user", "reset-second-factor", "bob"],
         &["workload", "create", "nightly", "--owner", "ada"],
-        &["group", "add", "dba", "ada"],
         &["group", "add", "administrators", "alice"],
-        &["group", "delete", "dba"],
+        &["group", "remove", "barred", "bob"],
+        &["group", "delete", "barred"],
         &["apply", "-f", &elsewhere],
         &["apply", "-f", &relabelled],
         &["apply", "-f", &wider],
         &["apply", "-f", &removed],
-        &["policy", "apply", &open],
+        &["policy", "apply", &wide],
     ];
     let mut changes = Vec::new();
     for verb in verbs {
@@ -123,6 +131,19 @@ fn every_administrative_verb_waits_for_the_other_one() {
     }
     assert_eq!(read_by_decisions(&ada), before);
     assert!(bea.json(&["changes"]).as_array().unwrap().is_empty());
+}
+
+#[test]
+fn no_two_administrators_open_what_nobody_labelled_to_everybody() {
+    let (world, ada, _) = two();
+    written(
+        &world,
+        "open/all.cedar",
+        "@id(\"open\")\n@why(\"everybody may everything\")\npermit (principal, action, resource);\n",
+    );
+    let said = ada.fails(2, &["policy", "apply", &world.path("open")]);
+    assert!(said.contains("without another person's approval (by open)"), "{said}");
+    assert!(ada.json(&["changes"]).as_array().unwrap().is_empty());
 }
 
 #[test]
@@ -182,6 +203,11 @@ fn taking_away_waits_for_nobody() {
     world.confirmed(&grant);
     ada.ok(&["user", "disable", "alice"]);
     world.person("alice").fails(5, &["whoami"]);
+    // So does leaving a group that nothing is held against its members for.
+    ada.json(&["group", "create", "dba"]);
+    let change = proposes(&ada, &["group", "add", "dba", "bob"]);
+    bea.ok(&["approve", &change]);
+    assert_eq!(ada.json(&["group", "remove", "dba", "bob"])["outcome"]["outcome"], "done");
     // The last one who can administer stays.
     ada.ok(&["user", "disable", "bea"]);
     bea.fails(5, &["whoami"]);

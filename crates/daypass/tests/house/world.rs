@@ -2,6 +2,7 @@
 
 use std::{
     fs,
+    io::Read,
     net::TcpListener,
     path::{Path, PathBuf},
     process::{Child, Command, Output, Stdio},
@@ -416,10 +417,14 @@ impl Person {
 
     /// A psql of theirs, not started yet.
     pub fn psql(&self, resource: &str, arguments: &[&str]) -> Command {
-        let string = self.ok(&["connect", resource, "--print"]);
+        self.psql_to(self.ok(&["connect", resource, "--print"]).trim(), arguments)
+    }
+
+    /// The same, with a connection string that is known already.
+    pub fn psql_to(&self, string: &str, arguments: &[&str]) -> Command {
         let mut command = Command::new(&self.psql);
         self.dress(&mut command);
-        command.env("PGPASSFILE", self.profile.join("pgpass")).arg(string.trim());
+        command.env("PGPASSFILE", self.profile.join("pgpass")).arg(string);
         command.args(["-X", "-q", "-A", "-t", "-v", "ON_ERROR_STOP=1", "-v", "VERBOSITY=verbose"]).args(arguments);
         command
     }
@@ -436,8 +441,10 @@ pub fn busy(world: &World, person: &Person, resource: &str) -> Child {
     let before = running(world, &mark);
     let mut child = person.psql(resource, &["-c", &mark]).spawn().unwrap();
     until("the statement runs at the target", || {
-        if let Some(status) = child.try_wait().unwrap() {
-            panic!("psql ended ({status})");
+        if child.try_wait().unwrap().is_some() {
+            let mut said = String::new();
+            child.stderr.take().unwrap().read_to_string(&mut said).unwrap();
+            panic!("psql ended: {said}");
         }
         (running(world, &mark) > before).then_some(())
     });
