@@ -181,6 +181,14 @@ impl App {
         let change = self.change(id).await?;
         self.may_approve_changes(actor).await?;
         let decision = self.may_administer(actor, &change.value.subject).await?;
+        if change.value.proposer_person == actor.person && matches!(change.value.state, ChangeState::Pending { .. }) {
+            // I12. As with one's own request: that it isn't theirs to approve, not that the state is wrong.
+            return Err(Problem::not_allowed(
+                "own_change",
+                "another administrator must approve what you proposed",
+                "take it back with `daypass reject`, or ask another administrator to look at `daypass changes`",
+            ));
+        }
         let content = self.content_of(&change.value).await?;
         let event = ChangeEvent::Approve { by: actor.principal, person: actor.person, digest: digest_of(&content) };
         let done = change.value.clone().apply(event, self.now())?;

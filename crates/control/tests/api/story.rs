@@ -220,7 +220,7 @@ async fn i12_a_change_waits_for_another_administrator_who_names_what_they_saw() 
     let proposed = world.post("alice", "/v1/workloads", json!({"name": "bot", "owner": "carol"})).await.ok().json();
     let path = format!("/v1/changes/{}", proposed["outcome"]["change"].as_str().unwrap());
     let approve = format!("{path}/approve");
-    assert_eq!(world.act("alice", &approve).await.word(), "409 refused_in_this_state", "not one's own");
+    assert_eq!(world.act("alice", &approve).await.word(), "403 own_change", "not one's own");
     assert_eq!(world.act("carol", &approve).await.status, 403);
     let seen = world.get("bob", &path).await.ok().json();
     assert_eq!(
