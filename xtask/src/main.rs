@@ -1,4 +1,4 @@
-//! Every chore: set-up, tests, the demo, CI, the architecture checks, fuzzing. `cargo xtask help` lists them.
+//! Every chore: set-up, tests, the demo, CI, the architecture checks, fuzzing, the bench. `cargo xtask help` lists them.
 //!
 //! Uses the standard library only, so that it builds in a second on a fresh machine.
 
@@ -6,6 +6,7 @@
 #![allow(clippy::print_stdout, clippy::print_stderr)]
 
 mod arch;
+mod bench;
 mod ci;
 mod demo;
 mod deny;
@@ -38,6 +39,7 @@ const COMMANDS: &[Command] = &[
     arch::COMMAND,
     docs::COMMAND,
     fuzz::COMMAND,
+    bench::COMMAND,
     deny::COMMAND,
 ];
 

@@ -10,7 +10,7 @@ pub const COMMAND: crate::Command = crate::Command {
     name: "setup",
     summary: "Check for what tests, demo and CI need, and install what Debian packages it may",
     help: "\
-Usage: cargo xtask setup [test|demo|ci|fuzz]...
+Usage: cargo xtask setup [test|demo|ci|fuzz|bench]...
 
 Looks for programs by name first, so a server that you installed yourself counts. What is missing is installed with
 apt-get when this runs as root, or where sudo asks for no password. Otherwise it names what is missing, what needs it,
@@ -34,9 +34,11 @@ pub enum For {
     Ci,
     /// `cargo xtask fuzz`.
     Fuzz,
+    /// `cargo xtask bench`.
+    Bench,
 }
 
-const EVERYTHING: [For; 4] = [For::Test, For::Demo, For::Ci, For::Fuzz];
+const EVERYTHING: [For; 5] = [For::Test, For::Demo, For::Ci, For::Fuzz, For::Bench];
 
 /// How something is found.
 enum Probe {
@@ -71,14 +73,14 @@ const NEEDS: &[Need] = &[
     Need {
         probe: Probe::Server("initdb"),
         from: From::Debian("postgresql"),
-        why: "the demo and the tests start throwaway servers",
-        uses: &[For::Test, For::Demo],
+        why: "the demo, the tests and the bench start throwaway servers",
+        uses: &[For::Test, For::Demo, For::Bench],
     },
     Need {
         probe: Probe::Program("psql"),
         from: From::Debian("postgresql-client"),
-        why: "the demo and the tests connect with it, as people do",
-        uses: &[For::Test, For::Demo],
+        why: "the demo, the tests and the bench connect with it, as people do",
+        uses: &[For::Test, For::Demo, For::Bench],
     },
     Need {
         probe: Probe::Extension("dblink"),
@@ -89,8 +91,26 @@ const NEEDS: &[Need] = &[
     Need {
         probe: Probe::Program("pgbouncer"),
         from: From::Debian("pgbouncer"),
-        why: "the tests put a pool between client and gateway",
-        uses: &[For::Test],
+        why: "the tests put a pool between client and gateway, and the bench compares with it",
+        uses: &[For::Test, For::Bench],
+    },
+    Need {
+        probe: Probe::Server("pgbench"),
+        from: From::Debian("postgresql-contrib"),
+        why: "the bench measures with it",
+        uses: &[For::Bench],
+    },
+    Need {
+        probe: Probe::Program("haproxy"),
+        from: From::Debian("haproxy"),
+        why: "the bench compares with it",
+        uses: &[For::Bench],
+    },
+    Need {
+        probe: Probe::Program("openssl"),
+        from: From::Debian("openssl"),
+        why: "the bench makes a certificate for its servers",
+        uses: &[For::Bench],
     },
     Need {
         probe: Probe::Cargo("fmt"),
@@ -115,7 +135,8 @@ fn run(args: &[String]) -> Result<(), Failure> {
             "demo" => For::Demo,
             "ci" => For::Ci,
             "fuzz" => For::Fuzz,
-            other => return fail(format!("`{other}` is none of test, demo, ci, fuzz")),
+            "bench" => For::Bench,
+            other => return fail(format!("`{other}` is none of test, demo, ci, fuzz, bench")),
         });
     }
     ensure(if uses.is_empty() { &EVERYTHING } else { &uses })?;
@@ -155,6 +176,20 @@ fn found(probe: &Probe) -> bool {
         Probe::Extension(name) => extension_folders().iter().any(|at| at.join(format!("{name}.control")).is_file()),
         Probe::Cargo(name) => succeeds(&mut cargo(&[name, "--version"])),
     }
+}
+
+/// The folder of the PostgreSQL server's programs: the one on the path, or the newest of Debian's.
+pub fn server_programs() -> Option<PathBuf> {
+    let on_path =
+        std::env::var_os("PATH").into_iter().flat_map(|path| std::env::split_paths(&path).collect::<Vec<_>>());
+    let mut debian = server_folders();
+    debian.sort_by_key(|folder| {
+        let version = folder.parent().and_then(Path::file_name).and_then(|name| name.to_str()?.parse::<u32>().ok());
+        std::cmp::Reverse(version)
+    });
+    let initdb = on_path.chain(debian).map(|folder| folder.join("initdb")).find(|program| program.is_file())?;
+    // Somebody may have linked a few programs into a folder on the path: the others are beside the real one.
+    initdb.canonicalize().ok()?.parent().map(Path::to_path_buf)
 }
 
 /// Debian's folders of server programs, one a version.
@@ -266,9 +301,9 @@ mod tests {
     fn what_is_missing_is_named_with_the_line_that_installs_it() {
         let needs: Vec<&Need> = NEEDS.iter().collect();
         let advice = advice(&needs);
-        assert!(
-            advice.contains("sudo apt-get install g++ pgbouncer postgresql postgresql-client postgresql-contrib\n")
-        );
+        assert!(advice.contains(
+            "sudo apt-get install g++ haproxy openssl pgbouncer postgresql postgresql-client postgresql-contrib\n"
+        ));
         assert!(advice.contains("rustup component add clippy rustfmt\n"));
         assert!(advice.contains("extension dblink") && advice.contains("cargo clippy"));
     }
