@@ -33,11 +33,12 @@ const LIST_ITEMS: usize = 100_000;
 impl Api {
     /// The known server, as whoever is signed in; `DAYPASS_TOKEN` goes before a sign-in.
     pub fn signed_in(profile: &Profile) -> Result<Self, Failure> {
+        let server = profile.server()?;
         let token = match std::env::var("DAYPASS_TOKEN") {
             Ok(token) if !token.is_empty() => token,
             _ => profile.sign_in()?.token,
         };
-        Ok(Self { token: Some(token), ..Self::anonymous(&profile.server()?)? })
+        Ok(Self { token: Some(token), ..Self::anonymous(&server)? })
     }
 
     /// A server, as nobody yet.

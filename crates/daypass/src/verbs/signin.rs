@@ -33,6 +33,7 @@ pub struct SetupArgs {
     #[arg(long, value_name = "URL")]
     server: String,
     /// The set-up token that `daypass serve` printed: good once, for 15 minutes
+    #[arg(allow_hyphen_values = true)]
     token: String,
     /// The name of the first administrator; asked for when absent
     #[arg(long)]
@@ -67,7 +68,8 @@ pub struct TrustArgs {
     #[arg(long, value_name = "FILE")]
     authority: Option<PathBuf>,
     /// The digest of the server's authority: what follows the dot of a set-up token
-    #[arg(long, value_name = "DIGEST")]
+    // One in 64 begins with a hyphen.
+    #[arg(long, value_name = "DIGEST", allow_hyphen_values = true)]
     pin: Option<String>,
 }
 
@@ -75,6 +77,7 @@ pub struct TrustArgs {
 #[derive(Debug, Clone, Args)]
 pub struct AcceptArgs {
     /// The invitation's code; two halves are both with a dot between
+    #[arg(allow_hyphen_values = true)]
     code: String,
     /// The server's address, when it isn't the one known already
     #[arg(long, value_name = "URL", requires = "trust")]
@@ -175,7 +178,9 @@ async fn sign_in(context: &Context, server: &Server, mut body: SignIn) -> Result
         Ok(signed_in) => signed_in,
         Err(problem) if problem.code == NEEDS_CODE && body.code.is_none() => {
             let code = secrets::asked("The code that your authenticator shows: ");
-            let Some(code) = code else { return Err(refused(&problem)) };
+            let Some(code) = code else {
+                return Err(Failure::new(Exit::SignIn, refused(&problem).what, "daypass login --code CODE"));
+            };
             body.code = Some(code);
             calls::sign_in(&api, &body).await?.map_err(|problem| refused(&problem))?
         }
@@ -286,4 +291,25 @@ pub async fn whoami(context: &Context) -> Result<(), Failure> {
             ("four eyes", eyes),
         ])
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::Parser;
+
+    #[test]
+    fn codes_that_begin_with_a_dash_are_codes() {
+        for line in [
+            &["daypass", "setup", "--server", "https://localhost:7443", "--name", "ada", "-j4X.dhcX"][..],
+            &["daypass", "accept", "-j4X.-dhcX"],
+            &["daypass", "accept", "--server", "https://localhost:7443", "--pin", "-dhcX", "-h4X"],
+            &["daypass", "login", "--server", "https://localhost:7443", "--pin", "--dhcX"],
+        ] {
+            if let Err(error) = crate::cli::Cli::try_parse_from(line) {
+                panic!("{line:?}: {error}");
+            }
+        }
+        // Flags are still flags.
+        assert!(crate::cli::Cli::try_parse_from(["daypass", "accept", "--help"]).is_err());
+    }
 }
