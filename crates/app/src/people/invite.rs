@@ -42,6 +42,11 @@ pub(super) fn whole(first: &Half, second: &Half) -> Secret {
     Secret::new(format!("{}.{}", first.expose(), second.expose()))
 }
 
+/// A half of random bytes, in letters and digits: it is typed after a command, where a leading `-` would be an option.
+pub(super) fn half_of(random: &[u8]) -> Half {
+    Secret::new(data_encoding::BASE32_NOPAD.encode(random))
+}
+
 pub(super) fn half_hash(half: &str) -> Digest {
     Digest::of_value("invitation half", &half)
 }
@@ -87,7 +92,7 @@ impl App {
         commit.expect(&self.administrators().await?);
         let halves = zeroize::Zeroizing::new(self.random::<32>());
         let (first, second) = halves.split_at(16);
-        let [first, second] = [first, second].map(|h| Secret::new(data_encoding::BASE64URL_NOPAD.encode(h)));
+        let [first, second] = [first, second].map(half_of);
         let hash = invitation_hash(half_hash(first.expose()), half_hash(second.expose()));
         // The first administrator chooses a name when taking it up; this one stands in for it.
         let name = read_name("set-up")?;

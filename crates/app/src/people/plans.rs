@@ -7,10 +7,9 @@ use daypass_domain::{
 use daypass_ports::{
     record::{Commit, Read},
     rows::{Enrolment, Factors, Invitation, SignIn, Token, key},
-    secret::Secret,
 };
 
-use super::invite::{Half, INVITATION_KEY, INVITATION_LASTS, half_hash, invitation_hash, whole};
+use super::invite::{Half, INVITATION_KEY, INVITATION_LASTS, half_hash, half_of, invitation_hash, whole};
 use crate::{
     App, Problem, Result,
     changes::{Hand, Handed, Kept, Prepared, Turn},
@@ -197,7 +196,7 @@ impl App {
 
     fn new_half(&self) -> Half {
         let random = zeroize::Zeroizing::new(self.random::<16>());
-        Secret::new(data_encoding::BASE64URL_NOPAD.encode(&*random))
+        half_of(&*random)
     }
 
     /// Everything by which a principal could act, except its password and second factor.
