@@ -15,8 +15,9 @@ use serde_json::Value;
 
 use crate::world::{Person, World, busy, ended, until};
 
-/// When the server is killed, in milliseconds after the run began: while people ask, approve, connect, revoke.
-const MOMENTS: [u64; 6] = [250, 600, 950, 1400, 2100, 3300];
+/// When the server is killed: after so many acknowledgements of a run, and so many milliseconds more, while people ask,
+/// approve, connect, revoke.
+const MOMENTS: [(usize, u64); 6] = [(1, 0), (2, 35), (4, 90), (7, 0), (10, 160), (14, 15)];
 
 /// What the server acknowledged.
 #[derive(Default)]
@@ -26,6 +27,12 @@ struct Acknowledged {
     grants: BTreeMap<String, String>,
     /// Those of them whose end was acknowledged.
     ended: BTreeSet<String>,
+}
+
+impl Acknowledged {
+    fn count(&self) -> usize {
+        self.requests.len() + self.grants.len() + self.ended.len()
+    }
 }
 
 /// What was acknowledged so far, by whomever.
@@ -92,13 +99,14 @@ fn nothing_acknowledged_is_lost_and_nothing_is_left_behind() {
     let (ada, bob) = (world.person("ada"), world.person("bob"));
     let people = [world.person("alice"), world.join("carol")];
     let mut all = Acknowledged::default();
-    for moment in MOMENTS {
+    for (acknowledged, more) in MOMENTS {
         let run = Run::default();
         thread::scope(|scope| {
             for person in &people {
                 scope.spawn(|| run.work(person, &bob, &ada));
             }
-            thread::sleep(Duration::from_millis(moment));
+            until("the run is busy", || (run.said.lock().unwrap().count() >= acknowledged).then_some(()));
+            thread::sleep(Duration::from_millis(more));
             world.kill();
             run.over.store(true, Ordering::Relaxed);
         });
@@ -112,7 +120,7 @@ fn nothing_acknowledged_is_lost_and_nothing_is_left_behind() {
             until("a client of the dead server ends", || client.try_wait().unwrap());
         }
         nothing_is_missing(&ada, &all);
-        evidence_holds(&world, &ada, &format!("log-{moment}"));
+        evidence_holds(&world, &ada, &format!("log-{acknowledged}"));
     }
     assert!(!all.ended.is_empty(), "the run was busy enough to end something");
     nothing_is_left(&world, &ada);

@@ -286,7 +286,14 @@ fn programs_are_told_in_json_and_evidence_holds() {
     let proof = world.path("proof");
     fs::write(&proof, ada.ok(&["ledger", "receipt", &entry])).unwrap();
     ada.ok(&["ledger", "receipt", &entry, "--check", &proof]);
-    ada.fails(8, &["ledger", "receipt", "0", "--check", &proof]);
+    // Of another entry it proves nothing, and one letter of a hash changed is found.
+    ada.fails(2, &["ledger", "receipt", "0", "--check", &proof]);
+    let text = fs::read_to_string(&proof).unwrap();
+    let at = text.find("\nindex ").unwrap() + 1;
+    let hash = at + text[at..].find('\n').unwrap() + 1;
+    let other = if text[hash..].starts_with('A') { "B" } else { "A" };
+    fs::write(&proof, format!("{}{other}{}", &text[..hash], &text[hash + 1..])).unwrap();
+    ada.fails(8, &["ledger", "receipt", &entry, "--check", &proof]);
     ada.fails(6, &["show", "grant_00000000000000000000000000000000"]);
 }
 
@@ -307,4 +314,25 @@ fn people_at_the_same_time() {
     });
     assert!(counts[0].ends_with("carol") && counts[1].ends_with("dave"), "{counts:?}");
     until("no login is left", || world.all_logins().is_empty().then_some(()));
+}
+
+#[test]
+fn a_code_is_never_taken_for_an_option() {
+    let world = World::bare();
+    let ada = world.person("ada");
+    let token = world.ready()["setup_token"].as_str().unwrap().to_owned();
+    ada.ok(&["setup", "--server", &world.url(), "--name", "ada", &token]);
+    for number in 0..40 {
+        let made = ada.json(&["user", "create", &format!("user{number}")]);
+        let code = made["handed"]["code"].as_str().unwrap();
+        assert!(code.chars().all(|c| c.is_ascii_alphanumeric() || c == '.'), "{code}");
+    }
+    // What follows the dot may begin with a hyphen: it is an option's value.
+    let (_, digest) = token.rsplit_once('.').unwrap();
+    let other = world.person("other");
+    other.ok(&["login", "--server", &world.url(), "--pin", digest, "--user", "ada"]);
+    let said =
+        other.says(&["login", "--server", &world.url(), "--pin", &format!("-{}", &digest[1..]), "--user", "ada"]);
+    assert!(!said.err.contains("unexpected argument"), "{}", said.all());
+    assert!(said.code != 0 || digest.starts_with('-'), "another authority isn't believed: {}", said.all());
 }

@@ -152,7 +152,7 @@ impl World {
         self.folder.path().join(name).display().to_string()
     }
 
-    fn ready(&self) -> Value {
+    pub fn ready(&self) -> Value {
         serde_json::from_slice(&fs::read(self.folder.path().join("ready.json")).unwrap()).unwrap()
     }
 
