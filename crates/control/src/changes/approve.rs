@@ -34,7 +34,7 @@ pub(super) async fn approve(call: Call, Maybe(body): Maybe<ApproveChange>) -> Re
                 axum::http::StatusCode::CONFLICT,
                 "another_digest",
                 format!("{id} isn't what you looked at: its digest is {}", change.digest),
-                format!("look at it with `daypass change show {id}`"),
+                format!("look at it with `daypass show {id}`"),
             ));
         }
     }
