@@ -376,4 +376,64 @@ mod tests {
             assert!(EXITS.replace('\n', " ").contains(said(exit)), "{exit:?}");
         }
     }
+
+    #[test]
+    fn documents_and_messages_name_commands_that_exist() {
+        let root = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
+        let mut files = vec![root.join("README.md")];
+        for folder in ["docs", "crates"] {
+            collect(&root.join(folder), &mut files);
+        }
+        let (mut wrong, mut seen) = (Vec::new(), 0);
+        for file in files {
+            let text = std::fs::read_to_string(&file).unwrap();
+            let prose = file.extension().is_some_and(|e| e == "md");
+            let spans = text.split('`').skip(1).step_by(2).filter(|span| !span.contains("\n"));
+            let lines = text.lines().map(|line| line.trim().trim_start_matches("$ ")).filter(|_| prose);
+            for said in spans.chain(lines).filter(|said| said.starts_with("daypass ")) {
+                seen += 1;
+                wrong.extend(unknown(said).map(|word| format!("{}: `{said}`: {word}", file.display())));
+            }
+        }
+        assert!(seen > 50, "{seen} commands were found");
+        assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+    }
+
+    /// Every document, and every source file of what runs.
+    fn collect(folder: &std::path::Path, files: &mut Vec<std::path::PathBuf>) {
+        for entry in std::fs::read_dir(folder).unwrap() {
+            let path = entry.unwrap().path();
+            let skipped = path.file_name().is_some_and(|n| n == "tests" || n == "target" || n == "cli.rs");
+            if path.is_dir() && !skipped {
+                collect(&path, files);
+            } else if path.extension().is_some_and(|e| e == "md" || e == "rs") && !skipped {
+                files.push(path);
+            }
+        }
+    }
+
+    /// The word of a command line that the program doesn't know: a verb, or an option of the verb. What follows two
+    /// spaces or a hash explains it.
+    fn unknown(said: &str) -> Option<&str> {
+        let said = said.split("  ").next().and_then(|said| said.split(" #").next()).unwrap_or(said);
+        let root = Cli::command();
+        let mut command = &root;
+        for word in said.split_whitespace().skip(1) {
+            let word = word.trim_end_matches([',', ';', ')', '\\']);
+            if matches!(word, "--" | "|" | ">" | "&&" | "help" | "...") {
+                return None;
+            }
+            if let Some(long) = word.strip_prefix("--") {
+                let known = command.get_arguments().chain(root.get_arguments()).any(|a| a.get_long() == Some(long));
+                if !known && long != "help" && long != "version" {
+                    return Some(word);
+                }
+            } else if let Some(below) = command.find_subcommand(word) {
+                command = below;
+            } else if command.has_subcommands() && word.bytes().all(|b| b.is_ascii_lowercase() || b == b'-') {
+                return Some(word);
+            }
+        }
+        None
+    }
 }

@@ -4,6 +4,7 @@ mod evidence;
 mod exits;
 mod factors;
 mod help;
+mod running;
 mod shapes;
 
 /// The world of the whole house: what it offers is more than is needed here.

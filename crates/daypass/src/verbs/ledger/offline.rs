@@ -113,19 +113,17 @@ fn report_words(report: &Report, known: Option<&Known>) -> String {
         || "nothing: a rewritten log that was signed again would look like this too".to_owned(),
         |known| format!("the checkpoint of {} entries that you hold", known.size),
     );
-    let head = output::fields(&[
+    let events: Vec<String> = report.events.iter().map(|(event, count)| format!("{event} {count}")).collect();
+    let fields = output::fields(&[
         ("log", report.origin.to_string()),
         ("entries", report.size.to_string()),
         ("root", report.root.to_string()),
         ("from", when(report.first_time_us)),
         ("to", when(report.last_time_us)),
         ("extends", against),
+        ("events", events.join(", ")),
     ]);
-    let mut rows = output::Rows::new(&["event", "entries"], "no entries");
-    for (event, count) in &report.events {
-        rows.row([event.as_str(), &count.to_string()]);
-    }
-    format!("The log holds: every entry hashes to the signed root.\n{head}\n\n{}", rows.text())
+    format!("The log holds: every entry hashes to the signed root.\n{fields}")
 }
 
 #[cfg(test)]
