@@ -76,9 +76,9 @@ fn run(args: &[String]) -> Result<(), Failure> {
         return fail(format!("there is no such measure; there are {}", names.join(", ")));
     }
     setup::ensure(&[For::Bench])?;
-    let program = match &options.program {
-        Some(program) => std::path::absolute(program).map_err(stage::io("find the program"))?,
-        None => build()?,
+    let (program, origin) = match &options.program {
+        Some(program) => (std::path::absolute(program).map_err(stage::io("find the program"))?, given()),
+        None => (build()?, built()),
     };
     let mut ways = start(program)?;
     let mut samples = Samples::default();
@@ -91,7 +91,7 @@ fn run(args: &[String]) -> Result<(), Failure> {
         eprintln!("docs/performance.md is as it was: it takes every measure, and at least {ROUNDS} rounds.");
         return Ok(());
     }
-    let page = report::page(&samples, &circumstances(&ways, &options)?);
+    let page = report::page(&samples, &circumstances(&ways, &options, origin)?);
     fs::write(root().join("docs/performance.md"), page).map_err(stage::io("write docs/performance.md"))?;
     eprintln!("Wrote docs/performance.md.");
     Ok(())
@@ -129,6 +129,18 @@ fn build() -> Result<PathBuf, Failure> {
     let target = parse::text(&metadata, "target_directory");
     let target = target.ok_or_else(|| Failure("cargo metadata names no target_directory".into()))?;
     Ok(PathBuf::from(target).join("release/daypass"))
+}
+
+/// What was built just now. Others may commit while this runs, so it is asked at once.
+fn built() -> String {
+    let mut git = Process::new("git");
+    let commit = output(git.args(["describe", "--always", "--dirty", "--exclude=*"]).current_dir(root()));
+    commit.map_or("an unknown commit".to_owned(), |commit| format!("commit {}", commit.trim()))
+}
+
+/// What we didn't build.
+fn given() -> String {
+    "a program that was given with --program".to_owned()
 }
 
 /// Starts everything.
@@ -198,7 +210,7 @@ fn order(round: u32) -> [Route; 4] {
     routes
 }
 
-fn circumstances(ways: &Ways, options: &Options) -> Result<Circumstances, Failure> {
+fn circumstances(ways: &Ways, options: &Options, origin: String) -> Result<Circumstances, Failure> {
     let cpus = fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
     let cpu = cpus.lines().find_map(|line| line.strip_prefix("model name")?.split_once(": ")).map(|(_, name)| name);
     let versions = vec![
@@ -207,14 +219,13 @@ fn circumstances(ways: &Ways, options: &Options) -> Result<Circumstances, Failur
         ways.plans[1].version()?,
         ways.daypass.version()?,
     ];
-    let commit = output(Process::new("git").args(["rev-parse", "--short", "HEAD"]).current_dir(root()));
     Ok(Circumstances {
         cpu: cpu.unwrap_or("an unknown processor").to_owned(),
         cores: std::thread::available_parallelism().map_or(1, usize::from),
         versions,
         rounds: options.rounds,
         seconds: options.seconds,
-        commit: commit.map_or("an unknown commit".to_owned(), |commit| format!("commit {}", commit.trim())),
+        origin,
     })
 }
 

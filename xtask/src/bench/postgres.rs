@@ -115,7 +115,9 @@ impl Postgres {
     }
 
     pub fn version(&self) -> Result<String, Failure> {
-        self.sql("postgres", "SHOW server_version")
+        // Debian adds its own in brackets.
+        let version = self.sql("postgres", "SHOW server_version")?;
+        Ok(version.split(' ').next().unwrap_or_default().to_owned())
     }
 }
 

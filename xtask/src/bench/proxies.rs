@@ -33,7 +33,9 @@ impl Plan {
     pub fn version(&self) -> Result<String, Failure> {
         let flag = if self.name == "haproxy" { "-v" } else { "--version" };
         let said = output(Command::new(&self.program).arg(flag))?;
-        Ok(said.lines().next().unwrap_or_default().split(" - ").next().unwrap_or_default().to_owned())
+        // HAProxy adds a date and its address.
+        let words = said.lines().next().unwrap_or_default().split_whitespace().filter(|word| *word != "version");
+        Ok(words.take(2).collect::<Vec<_>>().join(" "))
     }
 }
 

@@ -11,8 +11,8 @@ pub struct Circumstances {
     pub versions: Vec<String>,
     pub rounds: u32,
     pub seconds: u32,
-    /// The commit that was measured.
-    pub commit: String,
+    /// What Daypass was built from.
+    pub origin: String,
 }
 
 /// The number that a measure is judged by: the ratio to pgbouncer, seconds or KB of Daypass, milliseconds.
@@ -166,11 +166,13 @@ fn shown(value: Option<f64>) -> String {
 
 /// `docs/performance.md`.
 pub fn page(samples: &Samples, circumstances: &Circumstances) -> String {
-    let Circumstances { cpu, cores, versions, rounds, seconds, commit } = circumstances;
+    let Circumstances { cpu, cores, versions, rounds, seconds, origin } = circumstances;
     format!(
         "# Performance\n\n\
-         Written by `cargo xtask bench`; don't edit it. Measured at {commit}, on {cores} cores ({cpu}) shared by client, proxy and\n\
-         database, on loopback: {versions}. Medians of {rounds} interleaved rounds, {seconds} s for each run of pgbench.\n\n\
+         Written by `cargo xtask bench`; don't edit it. Measured: {origin}, on {cores} cores\n\
+         ({cpu}) shared by client, proxy and database, on loopback, with\n\
+         {versions}.\n\
+         Medians of {rounds} interleaved rounds, {seconds} s for each run of pgbench.\n\n\
          {tables}\n{how}",
         versions = versions.join(", "),
         tables = tables(samples, MEASURES),
