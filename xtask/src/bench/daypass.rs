@@ -70,7 +70,8 @@ impl Daypass {
     fn furnish(&mut self, postgres: &Postgres, api: u16) -> Result<(), Failure> {
         let ready = fs::read_to_string(self.folder.join("ready.json")).map_err(io("read the ready file"))?;
         let Some(token) = parse::text(&ready, "setup_token") else { return fail("daypass gave no set-up token") };
-        self.cli(&["setup", "--server", &format!("https://localhost:{api}"), "--name", "ada", token])?;
+        // After two dashes: it may begin with one.
+        self.cli(&["setup", "--server", &format!("https://localhost:{api}"), "--name", "ada", "--", token])?;
         let authority = fs::read_to_string(&postgres.certificate.authority).map_err(io("read the authority"))?;
         let document = format!(
             "[[resource]]\nname = \"{RESOURCE}\"\nkind = \"postgres\"\naddress = \"127.0.0.1:{port}\"\n\
