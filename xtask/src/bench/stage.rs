@@ -70,7 +70,7 @@ impl Stage {
         let child = command.spawn().map_err(|error| Failure(format!("`{shown}` did not start: {error}")))?;
         let server = Server { name, child, log };
         let pid = self.path("pids").join(name);
-        fs::write(&pid, server.pid().to_string()).map_err(io(&format!("write {}", pid.display())))?;
+        fs::write(&pid, format!("{}\n", server.pid())).map_err(io(&format!("write {}", pid.display())))?;
         Ok(server)
     }
 }
