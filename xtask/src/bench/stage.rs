@@ -125,8 +125,11 @@ impl Server {
 
 impl Drop for Server {
     fn drop(&mut self) {
-        // SIGINT ends PostgreSQL in order; the others too. Patience for one that doesn't listen has an end.
-        let _ = Command::new("kill").args(["-INT", &self.pid().to_string()]).status();
+        // After SIGTERM PostgreSQL waits for its clients, until SIGINT. That one HAProxy ignores where a shell had it
+        // ignored for us. Patience for one that listens to neither has an end.
+        for signal in ["-TERM", "-INT"] {
+            let _ = Command::new("kill").args([signal, &self.pid().to_string()]).stderr(Stdio::null()).status();
+        }
         let until = Instant::now() + Duration::from_secs(8);
         while Instant::now() < until {
             if matches!(self.child.try_wait(), Ok(Some(_))) {
@@ -141,8 +144,8 @@ impl Drop for Server {
 
 /// Ends the servers and the folder when the pipe to it closes, which happens however this process dies.
 fn watchdog(folder: &Path) -> Result<Child, Failure> {
-    let script = r#"trap '' INT TERM HUP; read -r _; kill -INT $(cat "$1"/pids/*) 2>/dev/null
-        sleep 2; rm -rf -- "$1""#;
+    let script = r#"trap '' INT TERM HUP; read -r _; pids=$(cat "$1"/pids/*)
+        kill -TERM $pids; kill -INT $pids; sleep 2; kill -KILL $pids; rm -rf -- "$1""#;
     let mut command = Command::new("/bin/sh");
     command.args(["-c", script, "daypass-bench"]).arg(folder);
     command.stdin(Stdio::piped()).stdout(Stdio::null()).stderr(Stdio::null()).process_group(0);
