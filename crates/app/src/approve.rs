@@ -1,11 +1,12 @@
 //! Another person says yes, takes it back, or says no (I8).
 
 use daypass_domain::{
-    ApprovalId, Digest, RequestId,
-    approval::{Approval, Narrowing},
+    ApprovalId, Digest, Name, RequestId, Span,
+    approval::{Approval, Narrowing, Picked},
     end::{EndCause, HeldFact},
     principal::{Actor, Via},
     request::{Request, RequestEvent, RequestState},
+    resource::Resource,
 };
 use daypass_policy::{Act, Input, judge};
 use daypass_ports::record::Commit;
@@ -23,13 +24,13 @@ impl App {
     /// # Errors
     /// When it is a token that asks (I8), when they are a party to it, when their yes counts for nothing, when it has
     /// changed since they looked, or when it isn't pending.
-    pub async fn approve(&self, actor: &Actor, id: RequestId, seen: Seen, narrowing: Narrowing) -> Result<Answered> {
+    pub async fn approve(&self, actor: &Actor, id: RequestId, seen: Seen, less: Less) -> Result<Answered> {
         self.clock_is_sound()?;
         person_only(actor)?;
-        retry_stale!(self.try_approve(actor, id, seen, narrowing.clone()).await)
+        retry_stale!(self.try_approve(actor, id, seen, &less).await)
     }
 
-    async fn try_approve(&self, actor: &Actor, id: RequestId, seen: Seen, narrowing: Narrowing) -> Result<Answered> {
+    async fn try_approve(&self, actor: &Actor, id: RequestId, seen: Seen, less: &Less) -> Result<Answered> {
         let now = self.now();
         let read = self.request_row(id).await?;
         let facts = self.facts(read.value.asked.resource).await?;
@@ -52,7 +53,7 @@ impl App {
             at: now,
             request_digest,
             role_digest,
-            narrowing,
+            narrowing: narrowing(&read.value, &facts.resource.value, less)?,
         };
         let event = RequestEvent::Approve { approval: approval.clone(), person: actor.person };
         let request = read.value.clone().apply(event, now)?;
@@ -174,6 +175,38 @@ pub enum Seen {
     AsItIs,
     /// Exactly this.
     Digest(Digest),
+}
+
+/// What an approver makes smaller, as it came from outside.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Less {
+    /// A shorter time.
+    pub duration: Option<Span>,
+    /// A role that is declared narrower.
+    pub role: Option<Name>,
+}
+
+/// The same with the definition of the picked role. A role that isn't narrower than what would be given now is refused:
+/// another approver may have said yes to that one only. // I8
+fn narrowing(request: &Request, resource: &Resource, less: &Less) -> Result<Narrowing> {
+    let Some(role) = &less.role else { return Ok(Narrowing { duration: less.duration, role: None }) };
+    let (_, now) = request.narrowed();
+    let narrower = resource.roles.get(&now).is_some_and(|r| r.narrower.contains(role));
+    let Some(definition) = resource.roles.get(role).filter(|_| *role == now || narrower) else {
+        let known: Vec<&str> =
+            resource.roles.get(&now).into_iter().flat_map(|r| &r.narrower).map(Name::as_str).collect();
+        return Err(Problem::invalid(
+            "not_narrower",
+            format!("the role {role} isn't declared narrower than {now}, which would be given"),
+            if known.is_empty() {
+                "approve it as it is, or deny it".to_owned()
+            } else {
+                format!("pick one of: {}", known.join(", "))
+            },
+        ));
+    };
+    let picked = Picked { role: role.clone(), digest: definition.digest(resource) };
+    Ok(Narrowing { duration: less.duration, role: Some(picked) })
 }
 
 /// Tokens never approve. // I8

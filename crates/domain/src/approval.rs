@@ -30,5 +30,14 @@ pub struct Narrowing {
     pub duration: Option<Span>,
     /// A role that is declared narrower than the one asked for.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub role: Option<Name>,
+    pub role: Option<Picked>,
+}
+
+/// A narrower role, as it was when it was picked: if its definition changes, the yes to it is void. // I8
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Picked {
+    /// Its name.
+    pub role: Name,
+    /// What it gave.
+    pub digest: Digest,
 }

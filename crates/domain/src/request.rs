@@ -400,7 +400,7 @@ impl Request {
         let mut role = self.asked.role.clone();
         for Narrowing { duration: shorter, role: narrower } in self.approvals.iter().map(|a| &a.narrowing) {
             duration = shorter.map_or(duration, |d| d.min(duration));
-            role = narrower.clone().unwrap_or(role);
+            role = narrower.as_ref().map_or(role, |picked| picked.role.clone());
         }
         (duration, role)
     }

@@ -6,7 +6,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use daypass_domain::{
-    Name, PrincipalId, ResourceId, Span, Time,
+    Digest, Name, PrincipalId, ResourceId, Span, Time,
+    approval::Approval,
     principal::Person,
     request::{Asked, Purpose, Reason, Request, Start, TicketRef},
     resource::{Classification, Environment, Resource, Target},
@@ -266,14 +267,23 @@ impl Use {
     }
 }
 
-/// The approvals of a request that stand: given by an active user, for exactly this request and this definition of the
-/// role. Anything else is left out, never an error: an approval that lapsed is a missing approval. // I8
+/// The approvals of a request that stand: given by an active user, for exactly this request, and for a role that still
+/// gives what it gave then and is at least as wide as the one that would be given now. So a later approver who picks
+/// another narrower role doesn't take along the yes of one who picked this. Anything else is left out, never an error: an
+/// approval that lapsed is a missing approval. // I8
 #[must_use]
 pub fn standing_approvals(request: &Request, resource: &Resource, directory: &Directory) -> Vec<Yes> {
-    let Some(role) = resource.roles.get(&request.asked.role) else { return Vec::new() };
-    let (request_digest, role_digest) = (request.asked.digest(), role.digest(resource));
-    let stands = |approval: &&daypass_domain::approval::Approval| {
-        approval.request_digest == request_digest && approval.role_digest == role_digest
+    let request_digest = request.asked.digest();
+    let (_, given) = request.narrowed();
+    let gives = |role: &Name, digest: Digest| resource.roles.get(role).is_some_and(|r| r.digest(resource) == digest);
+    let covers = |role: &Name| *role == given || resource.roles.get(role).is_some_and(|r| r.narrower.contains(&given));
+    let stands = |approval: &&Approval| {
+        let asked = approval.request_digest == request_digest && gives(&request.asked.role, approval.role_digest);
+        asked
+            && match &approval.narrowing.role {
+                Some(picked) => gives(&picked.role, picked.digest) && covers(&picked.role),
+                None => covers(&request.asked.role),
+            }
     };
     request.approvals.iter().filter(stands).filter_map(|a| directory.yes_of(a.approver)).collect()
 }

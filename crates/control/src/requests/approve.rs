@@ -2,8 +2,8 @@
 //! says so, since it alone knows who is a person.
 
 use daypass_api::requests::{Answered, Approve};
-use daypass_app::approve::Seen;
-use daypass_domain::{Span, approval::Narrowing};
+use daypass_app::approve::{Less, Seen};
+use daypass_domain::Span;
 
 use crate::{
     body::{Json, Maybe},
@@ -17,10 +17,10 @@ pub(super) async fn approve(call: Call, Maybe(body): Maybe<Approve>) -> Result<J
         None => Seen::AsItIs,
         Some(text) => Seen::Digest(digest("digest", text)?),
     };
-    let narrowing = Narrowing {
+    let less = Less {
         duration: body.duration_s.map(Span::from_secs),
         role: body.role.as_deref().map(|role| name("role", role)).transpose()?,
     };
-    let answered = call.app().approve(call.actor()?, call.id("id")?, seen, narrowing).await?;
+    let answered = call.app().approve(call.actor()?, call.id("id")?, seen, less).await?;
     Ok(Json(show::requests::answered(call.app(), answered).await?))
 }

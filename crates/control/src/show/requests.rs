@@ -22,7 +22,7 @@ pub(crate) async fn view(app: &App, view: RequestView) -> Result<Request> {
         approver: name.to_string(),
         at: time(approval.at),
         duration_s: approval.narrowing.duration.map(daypass_domain::Span::secs),
-        role: approval.narrowing.role.as_ref().map(ToString::to_string),
+        role: approval.narrowing.role.as_ref().map(|picked| picked.role.to_string()),
     });
     Ok(Request {
         id: RequestId::of(request.id),

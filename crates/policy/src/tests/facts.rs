@@ -2,9 +2,9 @@
 
 use daypass_domain::{
     Span,
-    approval::Narrowing,
+    approval::{Narrowing, Picked},
     request::{Asked, Start},
-    resource::Labels,
+    resource::{Labels, Role},
 };
 
 use super::{NOW, asked, directory, id, input, name, person, reasoned, request, resource};
@@ -22,11 +22,16 @@ fn what_approvers_narrowed_is_what_is_judged() {
     let orders = resource("orders", Labels::default());
     let wide = Asked { role: name("readwrite"), ..reasoned("alice", &orders) };
     let mut request = request(wide, &orders, &["bob", "carol"]);
-    request.approvals[0].narrowing = Narrowing { duration: Some(Span::from_mins(10)), role: Some(name("readonly")) };
+    let picked = |role: &str| {
+        let digest = orders.roles.get(&name(role)).map_or(request.role_digest, |r| r.digest(&orders));
+        Some(Picked { role: name(role), digest })
+    };
+    let (readonly, superuser) = (picked("readonly"), picked("superuser"));
+    request.approvals[0].narrowing = Narrowing { duration: Some(Span::from_mins(10)), role: readonly };
     let facts = used(Input::for_request(&request, &orders, &directory(), NOW).unwrap());
     assert_eq!((facts.role, facts.asked.duration), (name("readonly"), Span::from_mins(10)));
     assert_eq!(facts.approvals.len(), 2, "a narrowing voids nobody's approval"); // I8
-    request.approvals[0].narrowing.role = Some(name("superuser"));
+    request.approvals[0].narrowing.role = superuser;
     let refused = Input::for_request(&request, &orders, &directory(), NOW);
     assert_eq!(refused, Err(BadFacts::NotNarrower { asked: name("readwrite"), picked: name("superuser") }));
 }
@@ -45,6 +50,27 @@ fn i8_an_approval_stands_for_what_it_named_only() {
     let mut wider = orders.clone();
     wider.roles.get_mut(&name("readonly")).unwrap().member_of.insert("app_owner".parse().unwrap());
     assert!(names(&fine, &wider).is_empty(), "the role gives something else now");
+}
+
+#[test]
+fn i8_a_picked_role_is_approved_as_it_was_picked() {
+    let mut orders = resource("orders", Labels::default());
+    let second = orders.roles[&name("readonly")].clone();
+    orders.roles.insert(name("reports"), Role { member_of: ["app_reports".parse().unwrap()].into(), ..second });
+    orders.roles.get_mut(&name("readwrite")).unwrap().narrower.insert(name("reports"));
+    let wide = Asked { role: name("readwrite"), ..reasoned("alice", &orders) };
+    let mut request = request(wide, &orders, &["bob", "carol"]);
+    let picked = |role: &str| Some(Picked { role: name(role), digest: orders.roles[&name(role)].digest(&orders) });
+    let names = |r: &daypass_domain::request::Request, on| {
+        standing_approvals(r, on, &directory()).into_iter().map(|y| y.name.to_string()).collect::<Vec<_>>()
+    };
+    request.approvals[0].narrowing.role = picked("readonly");
+    assert_eq!(names(&request, &orders), ["bob", "carol"], "carol's yes to more covers it");
+    let mut wider = orders.clone();
+    wider.roles.get_mut(&name("readonly")).unwrap().member_of.insert("app_owner".parse().unwrap());
+    assert_eq!(names(&request, &wider), ["carol"], "what bob picked gives something else now");
+    request.approvals[1].narrowing.role = picked("reports");
+    assert_eq!(names(&request, &orders), ["carol"], "bob said yes to readonly, which isn't reports");
 }
 
 #[test]
