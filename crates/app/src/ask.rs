@@ -10,7 +10,7 @@ use daypass_domain::{
 };
 use daypass_policy::{Act, Explanation, Input, Prospect, Scope, Thing, missing::Missing};
 use daypass_ports::{
-    record::{Commit, Kind, Stored},
+    record::{Commit, Entry, Kind, Stored},
     rows::key,
     store::{Order, Query},
     targets::Finding,
@@ -20,7 +20,6 @@ use crate::{
     App, Problem, Result,
     entry::{event, evidence, session},
     request::{Asking, request_ids},
-    retry_stale,
 };
 
 /// A request, with what a person needs to see of it.
@@ -348,22 +347,21 @@ impl App {
         if !view.session.is_open() {
             return Err(Problem::conflict("over_already", format!("{id} is over already"), ""));
         }
-        self.taken.kill(id); // I1: what takes away never waits
-        let outcome = retry_stale!(self.record_kill(actor, id, &grant).await);
-        if outcome.is_ok() {
-            self.taken.durable(&[], &[id]);
-        }
-        outcome
-    }
-
-    async fn record_kill(&self, actor: &Actor, id: SessionId, grant: &Grant) -> Result<()> {
-        let mut ids = crate::ending::grant_ids(grant);
+        let mut ids = crate::ending::grant_ids(&grant);
         ids.push(("session", id.to_string()));
         ids.push(("by", actor.principal.to_string()));
+        let entry = session(event::SESSION_KILLED, ids, self.region_of(&grant).await?, Vec::new());
+        self.taken.kill(id, entry.clone()); // I1: what takes away never waits
+        self.record_kill(id, entry).await
+    }
+
+    /// Makes the end of one session durable. It relies on no row, so it can't be stale.
+    pub(crate) async fn record_kill(&self, id: SessionId, entry: Entry) -> Result<()> {
         let mut commit = Commit::default();
-        commit.entry(session(event::SESSION_KILLED, ids, self.region_of(grant).await?, Vec::new()));
+        commit.entry(entry);
         commit.killed.push(id);
         self.commit(commit, ()).await?;
+        self.taken.durable(&[], &[id]);
         Ok(())
     }
 

@@ -98,9 +98,10 @@ impl Nodes {
             if state.confirmed >= revision {
                 return NodeReceipt::Confirmed { node: node.0, at: state.confirmed_at };
             }
-            // A renewal that was answered before the end was recorded holds for a lease at most, its clock a little off.
+            // Its last renewal that may not know of the end was answered before that was recorded, and holds for a lease at
+            // most, its clock a little off.
             let lease = LEASE.micros() * (1000 + RATE_DOUBT_PER_MILLE) / 1000;
-            let from = state.renewed.max(recorded);
+            let from = state.renewed.min(recorded);
             NodeReceipt::Latest { node: node.0, at: from + daypass_domain::Span::from_micros(lease) }
         };
         self.inner().nodes.iter().map(receipt).collect()
@@ -122,8 +123,9 @@ impl Nodes {
 
 impl App {
     async fn changed_since(&self, since: Revision) -> Result<Changes> {
-        let mut changes = self.store_ref().changes(since).await?;
+        // The overlay first: what becomes durable in between is then told twice rather than not at all.
         let (ended, killed) = self.taken.pending();
+        let mut changes = self.store_ref().changes(since).await?;
         // What was taken and isn't durable yet: told at once, and told again until it is. // I1
         for end in ended {
             if !changes.ended.iter().any(|(g, _)| *g == end.0) {

@@ -18,12 +18,16 @@ use crate::{
     App, Result,
     entry::{administration, event},
     retry_stale,
+    taken::End,
 };
 
 /// How often live grants are judged again because the hour or the day that policies read may have changed. // I2
 const JUDGE_EVERY: Duration = Duration::from_secs(20);
 /// How long the clockwork sleeps at most: what becomes due sooner by a commit wakes it anyway.
 const NAP: Duration = Duration::from_secs(1);
+/// And at least: what is due and can't be done now is tried again without a rush. No deadline waits for it, gateways count
+/// their own.
+const BREATH: Duration = Duration::from_millis(20);
 
 impl App {
     /// Does what time brings, for ever.
@@ -46,7 +50,7 @@ impl App {
 
     async fn until_due(&self) -> Duration {
         let next = self.store_ref().next_due().await.ok().flatten();
-        next.map_or(NAP, |at| at.since(self.now()).to_std()).clamp(Duration::from_millis(1), NAP)
+        next.map_or(NAP, |at| at.since(self.now()).to_std()).clamp(BREATH, NAP)
     }
 
     /// Does everything that is due by now.
@@ -66,7 +70,7 @@ impl App {
                 GrantState::Ending { .. } | GrantState::Ended { .. } => {}
             }
         }
-        self.end_grants(&over, EndCause::Deadline).await?;
+        self.end_grants(End::all(&over, &EndCause::Deadline)).await?;
         for grant in begin {
             self.activate(grant).await?;
         }

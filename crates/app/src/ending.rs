@@ -13,13 +13,13 @@ use std::{
 };
 
 use daypass_domain::{
-    GrantId, PrincipalId, Span,
+    GrantId, PrincipalId, ResourceId, Span,
     end::{EndCause, EndConfirmation},
     grant::{Grant, GrantEvent, GrantState, MadeLogin},
     resource::Target,
 };
 use daypass_ports::{
-    record::{Commit, Committed, Part, Read},
+    record::{Commit, Committed, Read},
     rows::key,
     targets::{Administration, LoginName},
 };
@@ -29,36 +29,25 @@ use crate::{
     App, Problem, Result,
     entry::{access, event},
     retry_stale,
-    taken::CutAtTarget,
+    taken::{CutAtTarget, End},
 };
 
 /// How many endings go to a target together.
 pub(crate) const BATCH: usize = 200;
 
 impl App {
-    /// Ends grants: at once for every gateway and at the target; the answer waits for the entry alone. Grants that have
-    /// ended already are left as they are.
+    /// Ends grants: at once for every gateway and at the target; the answer waits for the entries alone, which become
+    /// durable together. Grants that have ended already are left as they are.
     ///
     /// # Errors
-    /// When the entry can't be made durable. The grants are cut all the same, and the entry follows when it can.
-    pub(crate) async fn end_grants(&self, grants: &[GrantId], cause: EndCause) -> Result<Option<Committed>> {
-        self.end_grants_because(grants, cause, Vec::new()).await
-    }
-
-    /// The same, with what somebody said about it.
-    pub(crate) async fn end_grants_because(
-        &self,
-        grants: &[GrantId],
-        cause: EndCause,
-        said: Vec<Part>,
-    ) -> Result<Option<Committed>> {
-        if grants.is_empty() {
+    /// When the entries can't be made durable. The grants are cut all the same, and the entries follow when they can.
+    pub(crate) async fn end_grants(&self, ends: Vec<End>) -> Result<Option<Committed>> {
+        if ends.is_empty() {
             return Ok(None);
         }
-        for grant in grants {
-            self.taken.end(*grant, cause.clone()); // I1: what takes away never waits
-        }
-        let recorded = retry_stale!(self.record_ends(grants, &cause, &said).await);
+        let grants: Vec<GrantId> = ends.iter().map(|end| end.grant).collect();
+        self.taken.end(ends); // I1: what takes away never waits
+        let recorded = retry_stale!(self.record_ends(&grants).await);
         self.taken.finish.notify_one();
         recorded.map_err(|problem| {
             Problem::new(
@@ -70,14 +59,10 @@ impl App {
         })
     }
 
-    pub(crate) async fn record_ends(
-        &self,
-        grants: &[GrantId],
-        cause: &EndCause,
-        said: &[Part],
-    ) -> Result<Option<Committed>> {
+    /// Makes the ends of these grants durable, as they were taken; whoever else does so too finds nothing left to do.
+    pub(crate) async fn record_ends(&self, grants: &[GrantId]) -> Result<Option<Committed>> {
         let mut commit = Commit::default();
-        self.plan_ends(grants, cause, said, &mut commit).await?;
+        self.plan_ends(&self.taken.unrecorded(grants), &mut commit).await?;
         if commit.writes.is_empty() {
             self.taken.durable(grants, &[]);
             return Ok(None);
@@ -87,24 +72,15 @@ impl App {
         Ok(Some(intent.committed().clone()))
     }
 
-    /// Adds the ends of grants to a commit that does more. The caller has cut them (or cuts them right after), and
-    /// calls [`Taken::durable`].
-    pub(crate) async fn plan_ends(
-        &self,
-        grants: &[GrantId],
-        cause: &EndCause,
-        said: &[Part],
-        commit: &mut Commit,
-    ) -> Result<()> {
+    /// Adds the ends of grants to a commit, which lists them. Whoever commits more with it calls [`App::has_ended`].
+    pub(crate) async fn plan_ends(&self, ends: &[End], commit: &mut Commit) -> Result<()> {
         let now = self.now();
-        let mut said = said.to_vec();
-        for id in grants {
-            let Some(read) = self.store_ref().get::<Grant>(&id.to_string()).await? else { continue };
+        for End { grant, cause, said } in ends {
+            let Some(read) = self.store_ref().get::<Grant>(&grant.to_string()).await? else { continue };
             // A refusal says that it has ended already (or that its time isn't up after all, when it was extended).
             let Ok(next) = read.value.clone().apply(GrantEvent::End(cause.clone()), now) else { continue };
             commit.replace(&read, &next);
-            let mut parts = vec![self.operational_part(cause)];
-            parts.append(&mut said);
+            let parts = std::iter::once(self.operational_part(cause)).chain(said.iter().cloned()).collect();
             let mut ids = grant_ids(&next);
             ids.push(("cause", cause.word().to_owned()));
             let region = self.region_of(&next).await?;
@@ -114,9 +90,17 @@ impl App {
                 ids.push(("outcome", "nothing_made".to_owned()));
                 commit.entry(access(event::END_CONFIRMED, ids, region, parts));
             }
-            commit.ended.push((*id, cause.clone()));
+            commit.ended.push((*grant, cause.clone()));
         }
         Ok(())
+    }
+
+    /// Cuts what a larger commit has ended: it is durable already.
+    pub(crate) fn has_ended(&self, ended: Vec<(GrantId, EndCause)>) {
+        let grants: Vec<GrantId> = ended.iter().map(|(grant, _)| *grant).collect();
+        self.taken.end(ended.into_iter().map(|(grant, cause)| End { grant, cause, said: Vec::new() }).collect());
+        self.taken.durable(&grants, &[]);
+        self.taken.finish.notify_one();
     }
 
     /// Ends whatever a principal holds, and whatever the workloads hold that it owns.
@@ -129,7 +113,7 @@ impl App {
         Ok(grants)
     }
 
-    /// Cuts what is taken, at its target, as soon as it is taken; ends when `stop` does.
+    /// Cuts what is taken, at its target, as soon as it is taken, for ever.
     pub async fn run_cuts(self: Arc<Self>) {
         let Some(mut queue) = self.taken.cuts() else { return };
         while let Some(first) = queue.recv().await {
@@ -146,25 +130,29 @@ impl App {
     }
 
     async fn cut_now(&self, grants: &[GrantId]) {
-        let mut by_target: BTreeMap<String, Vec<(GrantId, MadeLogin)>> = BTreeMap::new();
+        let mut by_target: BTreeMap<String, (ResourceId, Vec<(GrantId, MadeLogin)>)> = BTreeMap::new();
         for id in grants {
             let read = self.store_ref().get::<Grant>(&id.to_string()).await;
             let Ok(Some(read)) = read else { continue };
             if let Some(login) = login_of(&read.value) {
-                by_target.entry(target_key(&login.target)).or_default().push((*id, login));
+                let new = || (read.value.resource, Vec::new());
+                by_target.entry(target_key(&login.target)).or_insert_with(new).1.push((*id, login));
             }
+            // Its login opens nothing from here on: should the grant have been extended at the last moment after all, the
+            // next connection makes it anew.
+            self.made.forget(*id);
         }
-        for group in by_target.into_values() {
-            if let Err(problem) = self.cut_group(&group).await {
+        for (resource, group) in by_target.into_values() {
+            if let Err(problem) = self.cut_group(resource, &group).await {
                 tracing::warn!(%problem, "a cut at a target failed; it is tried again until it is known");
             }
         }
         self.taken.finish.notify_one();
     }
 
-    async fn cut_group(&self, group: &[(GrantId, MadeLogin)]) -> Result<()> {
-        let Some((first, login)) = group.first() else { return Ok(()) };
-        let at = self.administration_for(*first, login).await?;
+    async fn cut_group(&self, resource: ResourceId, group: &[(GrantId, MadeLogin)]) -> Result<()> {
+        let Some((_, login)) = group.first() else { return Ok(()) };
+        let at = self.administration(resource, &login.target).await?;
         let mut grants = Vec::new();
         let mut logins = Vec::new();
         for (grant, login) in group {
@@ -184,19 +172,8 @@ impl App {
         self.taken.cut_at_target(grant, CutAtTarget { at: self.now(), backends });
     }
 
-    /// How to reach a login's target as its administrator, as things were when the login was made.
-    pub(crate) async fn administration_for(&self, grant: GrantId, login: &MadeLogin) -> Result<Administration> {
-        let read = self.store_ref().get::<Grant>(&grant.to_string()).await?;
-        let resource = read.ok_or_else(|| Problem::not_found("grant", grant))?.value.resource;
-        self.administration(resource, &login.target).await
-    }
-
     /// How to reach a target as its administrator.
-    pub(crate) async fn administration(
-        &self,
-        resource: daypass_domain::ResourceId,
-        target: &Target,
-    ) -> Result<Administration> {
+    pub(crate) async fn administration(&self, resource: ResourceId, target: &Target) -> Result<Administration> {
         let Target::Postgres(postgres) = target;
         let password = self.credentials.credential(&postgres.credential).await?;
         let installation = self.settings().await?.value.installation;
@@ -252,11 +229,6 @@ pub(crate) fn login_name(login: &MadeLogin) -> Result<LoginName> {
 pub(crate) fn target_key(target: &Target) -> String {
     let Target::Postgres(postgres) = target;
     format!("{} {}", postgres.address, postgres.administrator)
-}
-
-/// The logins of a target's grants, live or ending, by grant: what the reaper must know.
-pub(crate) fn logins_by_grant<'a>(grants: impl Iterator<Item = &'a Grant>) -> BTreeMap<GrantId, MadeLogin> {
-    grants.filter_map(|g| Some((g.id, login_of(g)?))).collect()
 }
 
 /// How long a revocation waits for nodes and targets before its receipt says what is still open.

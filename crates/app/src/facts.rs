@@ -1,5 +1,7 @@
 //! What decisions read, loaded for one judgement, with the versions that the commit then relies on.
 
+use std::sync::{Arc, PoisonError};
+
 use daypass_domain::{
     DecisionId, Name, PrincipalId, ResourceId, Span, Time,
     principal::{ADMINISTRATORS, Actor, Group, Principal, SecondFactor, Via},
@@ -21,7 +23,7 @@ use crate::{App, Problem, ProblemKind, Result};
 pub(crate) struct Facts {
     pub settings: Read<Settings>,
     pub resource: Read<Resource>,
-    pub directory: Directory,
+    pub directory: Arc<Directory>,
 }
 
 impl Facts {
@@ -33,8 +35,25 @@ impl Facts {
 }
 
 impl App {
-    /// Everybody there is.
-    pub async fn directory(&self) -> Result<Directory> {
+    /// Everybody there is. Every change of a principal or a group moves the settings row, in the same commit, and so
+    /// does every commit that relies on either: what was read at one version of that row stays true while it stands.
+    ///
+    /// # Errors
+    /// When the store doesn't answer.
+    pub async fn directory(&self) -> Result<Arc<Directory>> {
+        let version = self.settings().await?.version;
+        let kept = self.directory.read().unwrap_or_else(PoisonError::into_inner).clone();
+        if let Some((at, directory)) = kept
+            && at == version
+        {
+            return Ok(directory);
+        }
+        let directory = Arc::new(self.read_directory().await?);
+        *self.directory.write().unwrap_or_else(PoisonError::into_inner) = Some((version, Arc::clone(&directory)));
+        Ok(directory)
+    }
+
+    async fn read_directory(&self) -> Result<Directory> {
         let principals = self.store_ref().all::<Principal>().await?;
         let groups = self.store_ref().all::<Group>().await?;
         Ok(Directory::new(principals.into_iter().map(|p| p.value), groups.into_iter().map(|g| g.value)))

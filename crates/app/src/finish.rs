@@ -58,11 +58,7 @@ impl App {
     /// # Errors
     /// When the store doesn't answer. What targets don't answer is in the outcome, by target.
     pub async fn finish_endings(self: &Arc<Self>, resting: &BTreeSet<String>) -> Result<BTreeMap<String, Finished>> {
-        let (unrecorded, _) = self.taken.pending();
-        for (grant, cause) in unrecorded {
-            // Whoever took it may be recording it right now: then one of the two finds it ended, and leaves it.
-            retry_stale!(self.record_ends(&[grant], &cause, &[]).await)?;
-        }
+        self.record_taken().await?;
         let ending = self.store_ref().find::<Grant>(key::STATE, "ending").await?;
         let mut by_target: BTreeMap<String, Vec<Read<Grant>>> = BTreeMap::new();
         for read in ending {
@@ -77,6 +73,20 @@ impl App {
             running.spawn(async move { (target, app.finish_target(&grants).await) });
         }
         Ok(running.join_all().await.into_iter().collect())
+    }
+
+    /// Records what was cut and couldn't be recorded. Whoever took it may be at it right now: then one of the two finds
+    /// nothing left to do.
+    async fn record_taken(&self) -> Result<()> {
+        let (ended, _) = self.taken.pending();
+        let grants: Vec<GrantId> = ended.into_iter().map(|(grant, _)| grant).collect();
+        if !grants.is_empty() {
+            retry_stale!(self.record_ends(&grants).await)?;
+        }
+        for (session, entry) in self.taken.unrecorded_kills() {
+            self.record_kill(session, entry).await?;
+        }
+        Ok(())
     }
 
     async fn finish_target(&self, grants: &[Read<Grant>]) -> Finished {
@@ -96,35 +106,35 @@ impl App {
 
     async fn finish_batch(&self, grants: &[Read<Grant>]) -> Result<Finished> {
         let mut endings = Vec::new();
+        let mut target = None;
         for read in grants {
             let Some(login) = login_of(&read.value) else { continue };
             endings.push(Ending { grant: read.value.id, login: login_name(&login)?, owns: login.owns.clone() });
+            target = target.or(Some((read.value.resource, login.target)));
         }
-        let Some((grant, login)) = grants.first().and_then(|g| Some((g.value.id, login_of(&g.value)?))) else {
-            return Ok(Finished::All);
-        };
-        let at = match self.administration_for(grant, &login).await {
+        let Some((resource, target)) = target else { return Ok(Finished::All) };
+        let at = match self.administration(resource, &target).await {
             Ok(at) => at,
             Err(problem) => {
-                for read in grants {
-                    self.note_unknown(read.value.id, &problem.to_string()).await?;
+                for ending in &endings {
+                    self.note_unknown(ending.grant, &problem.to_string()).await?;
                 }
                 return Ok(Finished::SomeUnknown);
             }
         };
         let mut outcome = Finished::All;
         let mut listed = Vec::new();
-        for (read, residue) in grants.iter().zip(self.targets.list(&at, &endings).await) {
+        for (ending, residue) in endings.iter().zip(self.targets.list(&at, &endings).await) {
             match residue {
                 Ok(residue) => {
-                    self.note_cut(read.value.id, 0);
-                    if let Some(residue) = self.record_list(read.value.id, residue).await? {
+                    self.note_cut(ending.grant, 0);
+                    if let Some(residue) = self.record_list(ending.grant, residue).await? {
                         listed.push(residue);
                     }
                 }
                 Err(error) => {
                     outcome = Finished::SomeUnknown;
-                    self.note_unknown(read.value.id, &error.to_string()).await?;
+                    self.note_unknown(ending.grant, &error.to_string()).await?;
                 }
             }
         }

@@ -1,5 +1,7 @@
 //! Holding a grant: activating, extending, giving back, taking away.
 
+use std::collections::BTreeSet;
+
 use daypass_domain::{
     GrantId, Name, Span, Time,
     end::EndCause,
@@ -21,7 +23,7 @@ use crate::{
     entry::{access, decision, event},
     facts::lasting,
     retry_stale,
-    taken::CutAtTarget,
+    taken::{CutAtTarget, End},
 };
 
 /// What is to be taken away.
@@ -84,7 +86,7 @@ impl App {
         }
         must_live(&read.value)?;
         let ordered = self.now();
-        let committed = self.end_grants(&[id], EndCause::Released { by: actor.principal }).await?;
+        let committed = self.end_grants(End::all(&[id], &EndCause::Released { by: actor.principal })).await?;
         self.receipt(vec![id], ordered, committed).await
     }
 
@@ -95,9 +97,7 @@ impl App {
     pub async fn revoke(&self, actor: &Actor, what: &Revoke, reason: &str) -> Result<Receipt> {
         let ordered = self.now();
         let grants = self.to_revoke(what).await?;
-        for grant in &grants {
-            self.may_revoke(actor, &grant.value).await?;
-        }
+        self.may_revoke_all(actor, &grants).await?;
         if grants.is_empty() {
             return Err(Problem::conflict(
                 "nothing_to_revoke",
@@ -108,7 +108,12 @@ impl App {
         let ids: Vec<GrantId> = grants.iter().map(|g| g.value.id).collect();
         let part = self.subject_part(actor.principal, &reason);
         let cause = EndCause::Revoked { by: actor.principal, reason: part.id };
-        let committed = self.end_grants_because(&ids, cause, vec![part]).await?;
+        let mut ends = End::all(&ids, &cause);
+        // The reason stands once, in the first entry: every cause names where.
+        if let Some(first) = ends.first_mut() {
+            first.said.push(part);
+        }
+        let committed = self.end_grants(ends).await?;
         self.receipt(ids, ordered, committed).await
     }
 
@@ -137,6 +142,17 @@ impl App {
             Revoke::Everything => Box::new(|_| true),
         };
         Ok(live.into_iter().filter(|g| keep(&g.value)).collect())
+    }
+
+    /// Judged once for each role of each resource: that is all that policy reads of a grant here.
+    async fn may_revoke_all(&self, actor: &Actor, grants: &[Read<Grant>]) -> Result<()> {
+        let mut judged = BTreeSet::new();
+        for Read { value: grant, .. } in grants {
+            if grant.person == actor.person || judged.insert((grant.resource, &grant.role)) {
+                self.may_revoke(actor, grant).await?;
+            }
+        }
+        Ok(())
     }
 
     pub(crate) async fn may_revoke(&self, actor: &Actor, grant: &Grant) -> Result<()> {
@@ -252,7 +268,7 @@ impl App {
         let judged = self.judge(&request.value, &facts, now)?;
         if !judged.verdict.is_permitted() {
             let cause = EndCause::FactGone { fact: daypass_domain::end::HeldFact::Judged };
-            self.end_grants_because(&[id], cause, vec![self.decision_part(&judged)]).await?;
+            self.end_grants(vec![End { grant: id, cause, said: vec![self.decision_part(&judged)] }]).await?;
             return Ok(());
         }
         let Ok(next) = read.value.clone().apply(GrantEvent::Activate, now) else { return Ok(()) };
@@ -276,7 +292,7 @@ impl App {
         let mut commit = Commit::default();
         let ids = vec![("grants", live.len().to_string())];
         commit.entry(crate::entry::administration(event::RESTORED, ids, self.region().await?, Vec::new()));
-        self.plan_ends(&live, &EndCause::Restored, &[], &mut commit).await?;
+        self.plan_ends(&End::all(&live, &EndCause::Restored), &mut commit).await?;
         self.commit(commit, ()).await?;
         Ok(live.len())
     }

@@ -43,9 +43,9 @@ pub mod tokens;
 use std::sync::{Arc, RwLock};
 
 use daypass_domain::{Name, Time};
-use daypass_policy::PolicySet;
+use daypass_policy::{Directory, PolicySet};
 use daypass_ports::{
-    record::{Commit, CommitError, Intent, commit},
+    record::{Commit, CommitError, Intent, Kind, commit},
     rows::Settings,
     secret::Credentials,
     store::Store,
@@ -66,6 +66,8 @@ pub struct App {
     pub(crate) keys: MasterKey,
     /// The active policy set, parsed. The settings row is the truth; this follows it.
     pub(crate) policy: RwLock<Arc<PolicySet>>,
+    /// Everybody there is, as of a version of the settings row.
+    pub(crate) directory: RwLock<Option<(u64, Arc<Directory>)>>,
     pub(crate) taken: ending::Taken,
     pub(crate) nodes: authority::Nodes,
     pub(crate) limits: signin::Attempts,
@@ -149,6 +151,11 @@ impl App {
 
     /// Makes it durable, and gives the proof. // I1
     pub(crate) async fn commit<E>(&self, what: Commit, effect: E) -> std::result::Result<Intent<E>, CommitError> {
+        debug_assert!(
+            what.writes.iter().all(|w| !matches!(w.kind, Kind::Principal | Kind::Group))
+                || what.writes.iter().any(|w| w.kind == Kind::Setting && w.id == Settings::ID),
+            "a change of people moves the settings row, which the directory is kept by"
+        );
         commit(self.store_ref(), what, effect).await
     }
 }

@@ -12,7 +12,7 @@ use daypass_domain::{
     GrantId, Name, SessionId, Time,
     end::{EndCause, HeldFact},
     grant::{Grant, GrantEvent, GrantState, Login, MadeLogin},
-    request::{Request, RequestState},
+    request::Request,
     resource::{Resource, Role, Target},
     session::{Session, SessionState},
 };
@@ -28,12 +28,13 @@ use daypass_wire::scram::ScramVerifier;
 use zeroize::Zeroizing;
 
 use crate::{
-    App, Problem, Result,
-    ending::grant_ids,
+    App, Problem, ProblemKind, Result,
+    ending::{grant_ids, login_name},
     entry::{access, event, session},
     facts::{Facts, lasting},
     rejudge::grant_length,
     retry_stale,
+    taken::End,
 };
 
 /// Whose logins this process has made and seen to be as they should be.
@@ -87,8 +88,12 @@ impl App {
 
     async fn try_admit(&self, ask: &OpenSession) -> Result<Opening> {
         let now = self.now();
-        let Ok(resource) = self.resource_named(&ask.resource).await else {
-            return Ok(Opening::Refused(no_such_resource(ask)));
+        let resource = match self.resource_named(&ask.resource).await {
+            Ok(resource) => resource,
+            Err(problem) if problem.kind == ProblemKind::NotFound => {
+                return Ok(Opening::Refused(no_such_resource(ask)));
+            }
+            Err(problem) => return Err(problem),
         };
         let facts = self.facts(resource.value.id).await?;
         let grant = match self.covering(ask, &facts, now).await? {
@@ -140,11 +145,10 @@ impl App {
 
     /// No grant: is there a request that may still become one?
     async fn waits_or_not(&self, ask: &OpenSession, facts: &Facts) -> Result<Opening> {
-        let requests = self.store_ref().find::<Request>(key::HOLDER, &ask.principal.to_string()).await?;
+        let requests = self.store_ref().find::<Request>(key::PENDING_HOLDER, &ask.principal.to_string()).await?;
         let pending = requests.into_iter().rev().find(|r| {
-            let right = r.value.asked.resource == facts.resource.value.id
-                && ask.role.as_ref().is_none_or(|role| r.value.asked.role.as_str() == role);
-            right && matches!(r.value.state, RequestState::Pending { .. })
+            r.value.asked.resource == facts.resource.value.id
+                && ask.role.as_ref().is_none_or(|role| r.value.asked.role.as_str() == role)
         });
         if let Some(request) = pending {
             let judged = self.judge(&request.value, facts, self.now())?;
@@ -171,7 +175,7 @@ impl App {
         let decision = self.decide(input);
         let definition = facts.resource.value.roles.get(&grant.role).map(|r| r.digest(&facts.resource.value));
         if definition != Some(grant.role_digest) {
-            self.end_grants(&[grant.id], EndCause::RoleChanged).await?;
+            self.end_grants(End::all(&[grant.id], &EndCause::RoleChanged)).await?;
             let problem = Problem::conflict("role_changed", EndCause::RoleChanged.to_string(), "ask for it again");
             return Ok(Err(refusal(RefusalKind::Forbidden, &problem)));
         }
@@ -180,20 +184,19 @@ impl App {
         }
         let part = self.decision_part(&decision);
         let cause = EndCause::FactGone { fact: HeldFact::Judged };
-        self.end_grants_because(&[grant.id], cause, vec![part]).await?;
+        self.end_grants(vec![End { grant: grant.id, cause, said: vec![part] }]).await?;
         let why = format!("policy no longer permits it: {}", decision.verdict);
         let problem = Problem::not_allowed("fact_gone", why, "`daypass explain` says what is missing");
         Ok(Err(refusal(RefusalKind::Forbidden, &problem)))
     }
 
     async fn too_many(&self, grant: &Grant, resource: &Resource) -> Result<Option<Refusal>> {
-        let sessions = self.store_ref().find::<Session>(key::GRANT, &grant.id.to_string()).await?;
-        let open = sessions.iter().filter(|s| s.value.is_open()).count();
+        let open = self.store_ref().find::<Session>(key::OPEN_GRANT, &grant.id.to_string()).await?.len();
         if open < usize::from(resource.limits.sessions) {
             return Ok(None);
         }
         let problem = Problem::new(
-            crate::ProblemKind::TooMany,
+            ProblemKind::TooMany,
             "too_many_sessions",
             format!("{open} sessions are open under this grant, which is as many as {} allows", resource.name),
             "close one of them: `daypass sessions`",
@@ -240,10 +243,7 @@ impl App {
     async fn make_login(&self, grant: &Grant, login: &MadeLogin, role: &Role, facts: &Facts) -> Result<()> {
         let GrantState::Active { deadline, .. } = grant.state else { return Ok(()) };
         let at = self.administration(grant.resource, &login.target).await?;
-        let name = login
-            .name
-            .parse()
-            .map_err(|e: daypass_ports::targets::BadLoginName| Problem::unavailable(e.to_string()))?;
+        let name = login_name(login)?;
         let password = self.login_password(grant.id);
         let salt = self.keys.derive("target-login-salt", &grant.id.bytes());
         let salt: [u8; 16] = std::array::from_fn(|i| salt[i]);
@@ -280,6 +280,10 @@ impl App {
         let GrantState::Active { deadline, .. } = grant.value.state else {
             return Err(Problem::conflict("not_active", "the grant isn't active", ""));
         };
+        if self.taken.is_ended(grant.value.id) {
+            // Taken since it was looked up, and not written yet: looked at again, it isn't there.
+            return Err(Problem::new(ProblemKind::Stale, "changed_meanwhile", "the grant ended meanwhile", ""));
+        }
         let resource = &facts.resource.value;
         let Target::Postgres(target) = &login.target;
         let id = SessionId::new(now, self.id_bytes());

@@ -3,20 +3,19 @@
 use std::collections::BTreeMap;
 
 use daypass_domain::{
-    Digest, GrantId, Time,
+    Digest, Time,
     end::EndCause,
     principal::{Actor, Group},
 };
 use daypass_policy::{Act, Input, PolicySet, refuse_unlabelled_without_approval};
 use daypass_ports::{
-    record::{Part, Read},
+    record::Read,
     rows::{PolicyFiles, Settings},
 };
 
 use crate::{
     App, Problem, Result,
     changes::{Base, Doers, Mode, Outcome, POLICY, Prepared, Proposal},
-    rejudge::Still,
     start::parse,
 };
 
@@ -123,26 +122,16 @@ impl App {
         self.must_not_lock_out(&set, doers).await?;
         prepared.words.push(format!("use the policy set {digest} in the place of {active}"));
         prepared.words.extend(file_words(self.policy().files(), files));
-        let mut ends: Vec<(GrantId, Vec<Part>)> = Vec::new();
-        for judged in self.judge_live(&set, None).await? {
+        let judged = self.judge_live(&set, None).await?;
+        for one in &judged {
             // Judged under the candidate on this version of the grant: an extension meanwhile makes the commit stale.
-            prepared.commit.expect(&judged.grant);
-            match judged.outcome {
-                Still::Permitted => {}
-                Still::NotPermitted(decision) => {
-                    let said = decision.map(|d| self.decision_part(&d));
-                    ends.push((judged.grant.value.id, said.into_iter().collect()));
-                }
-            }
+            prepared.commit.expect(&one.grant);
         }
+        let ends = self.flipped(judged, &EndCause::PolicyChanged { policy: digest });
         if !ends.is_empty() {
             prepared.words.push(format!("end {} live grants that the new policies don't permit", ends.len()));
         }
-        let cause = EndCause::PolicyChanged { policy: digest };
-        for (grant, said) in ends {
-            self.plan_ends(&[grant], &cause, &said, &mut prepared.commit).await?;
-        }
-        prepared.ends = prepared.commit.ended.clone();
+        self.plan_ends(&ends, &mut prepared.commit).await?;
         if self.store_ref().get::<PolicyFiles>(&digest.to_string()).await?.is_none() {
             prepared.commit.put(&PolicyFiles { digest, files: files.clone() });
         }

@@ -5,8 +5,7 @@ use std::{collections::BTreeMap, sync::Arc, time::Duration};
 use async_trait::async_trait;
 use daypass_domain::{
     GrantId, ResourceId, SessionId,
-    end::EndConfirmation,
-    grant::{Grant, GrantState, MadeLogin},
+    grant::Grant,
     resource::{Ownership, Resource, Target},
     session::Session,
 };
@@ -17,8 +16,8 @@ use daypass_ports::{
 };
 
 use crate::{
-    App, Problem, Result,
-    ending::logins_by_grant,
+    App, Result,
+    ending::{login_name, login_of, target_key},
     entry::{access, event},
 };
 
@@ -48,10 +47,7 @@ impl App {
     pub async fn reap(self: &Arc<Self>, reach: Reach) -> Result<()> {
         let mut targets: BTreeMap<String, (ResourceId, Target)> = BTreeMap::new();
         let mut add = |resource: ResourceId, target: &Target| {
-            let Target::Postgres(postgres) = target;
-            targets
-                .entry(format!("{} {}", postgres.address, postgres.administrator))
-                .or_insert_with(|| (resource, target.clone()));
+            targets.entry(target_key(target)).or_insert_with(|| (resource, target.clone()));
         };
         match reach {
             Reach::Everywhere => {
@@ -62,9 +58,9 @@ impl App {
             Reach::WhereLoginsAre => {}
         }
         let grants = self.store_ref().find::<Grant>(key::STATE, "active").await?;
-        for (grant, login) in logins_by_grant(grants.iter().map(|g| &g.value)) {
-            if let Some(read) = grants.iter().find(|g| g.value.id == grant) {
-                add(read.value.resource, &login.target);
+        for grant in &grants {
+            if let Some(login) = login_of(&grant.value) {
+                add(grant.value.resource, &login.target);
             }
         }
         for (resource, target) in targets.into_values() {
@@ -180,44 +176,18 @@ impl App {
     async fn claim_set(&self, target: &Target) -> Result<ClaimSet> {
         let grants = self.store_ref().find::<Grant>(key::STATE, "active").await?;
         let mut claims = ClaimSet::new();
-        for (grant, login) in logins_by_grant(grants.iter().map(|g| &g.value)) {
-            if !same_target(&login, target) || self.taken.is_ended(grant) {
-                continue;
+        let here = target_key(target);
+        for Read { value: grant, .. } in &grants {
+            let Some(login) = login_of(grant) else { continue };
+            if target_key(&login.target) == here && !self.taken.is_ended(grant.id) {
+                claims.insert(login_name(&login)?, self.claims_under(grant.id).await?);
             }
-            let name: LoginName = login
-                .name
-                .parse()
-                .map_err(|e: daypass_ports::targets::BadLoginName| Problem::unavailable(e.to_string()))?;
-            claims.insert(name, self.claims_under(grant).await?);
         }
         Ok(claims)
     }
 
     async fn claims_under(&self, grant: GrantId) -> Result<BTreeMap<SessionId, Claim>> {
-        let sessions: Vec<Read<Session>> = self.store_ref().find(key::GRANT, &grant.to_string()).await?;
-        let open = sessions.into_iter().filter(|s| s.value.is_open());
-        Ok(open.filter_map(|s| Some((s.value.id, self.nodes.claim(s.value.id)?))).collect())
-    }
-}
-
-fn same_target(login: &MadeLogin, target: &Target) -> bool {
-    let (Target::Postgres(one), Target::Postgres(other)) = (&login.target, target);
-    one.address == other.address && one.administrator == other.administrator
-}
-
-/// For tables: what a grant's end left, in a few words.
-#[must_use]
-pub fn end_in_words(state: &GrantState) -> String {
-    match state {
-        GrantState::Scheduled { .. } | GrantState::Active { .. } => "live".to_owned(),
-        GrantState::Ending { .. } => "ended; not confirmed at the target yet".to_owned(),
-        GrantState::Ended { confirmation, .. } => match confirmation {
-            EndConfirmation::NothingMade => "ended; nothing was ever made at the target".to_owned(),
-            EndConfirmation::Clean => "ended and confirmed: clean".to_owned(),
-            EndConfirmation::Kept { objects, .. } => {
-                format!("ended and confirmed: {objects} objects kept by the owner")
-            }
-            EndConfirmation::Residue { items, .. } => format!("ended and confirmed: {items} things remain, listed"),
-        },
+        let open: Vec<Read<Session>> = self.store_ref().find(key::OPEN_GRANT, &grant.to_string()).await?;
+        Ok(open.into_iter().filter_map(|s| Some((s.value.id, self.nodes.claim(s.value.id)?))).collect())
     }
 }

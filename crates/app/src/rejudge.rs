@@ -9,7 +9,7 @@ use daypass_domain::{
 use daypass_policy::{Decision, Input, PolicySet};
 use daypass_ports::{record::Read, rows::key};
 
-use crate::{App, Result, facts::lasting};
+use crate::{App, Result, facts::lasting, taken::End};
 
 /// A live grant, and what would become of it.
 pub(crate) struct Judged {
@@ -37,27 +37,20 @@ impl App {
     /// Judges these grants again, and ends what isn't permitted any more, for `cause`.
     pub(crate) async fn rejudge(&self, grants: &[GrantId], cause: EndCause) -> Result<()> {
         let policy = self.policy();
-        let mut ended = Vec::new();
-        let mut said = Vec::new();
-        for judged in self.judge_live(&policy, Some(grants)).await? {
-            match judged.outcome {
-                Still::Permitted => {}
-                Still::NotPermitted(decision) => {
-                    ended.push(judged.grant.value.id);
-                    said.extend(decision.map(|d| self.decision_part(&d)));
-                }
+        let judged = self.judge_live(&policy, Some(grants)).await?;
+        self.end_grants(self.flipped(judged, &cause)).await.map(drop)
+    }
+
+    /// The ends of those that aren't permitted any more, each with the decision that says so.
+    pub(crate) fn flipped(&self, judged: Vec<Judged>, cause: &EndCause) -> Vec<End> {
+        let end = |judged: Judged| match judged.outcome {
+            Still::Permitted => None,
+            Still::NotPermitted(decision) => {
+                let said = decision.map(|d| self.decision_part(&d)).into_iter().collect();
+                Some(End { grant: judged.grant.value.id, cause: cause.clone(), said })
             }
-        }
-        // One grant an entry, each with its own decision: a batch of them is a loop, and flips are few.
-        match said.len() == ended.len() {
-            true => {
-                for (grant, decision) in ended.into_iter().zip(said) {
-                    self.end_grants_because(&[grant], cause.clone(), vec![decision]).await?;
-                }
-            }
-            false => drop(self.end_grants(&ended, cause).await?),
-        }
-        Ok(())
+        };
+        judged.into_iter().filter_map(end).collect()
     }
 
     /// What `policy` says of the live grants: of these, or of all.

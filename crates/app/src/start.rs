@@ -108,6 +108,7 @@ impl App {
             random,
             keys,
             policy: RwLock::new(Arc::new(policy)),
+            directory: RwLock::default(),
             taken: ending::Taken::default(),
             nodes: authority::Nodes::default(),
             limits: signin::Attempts::default(),

@@ -1,11 +1,12 @@
 //! What was taken away and may not be durable yet: effects that take away never wait for their entry (I1).
 
 use std::{
-    collections::{BTreeMap, BTreeSet},
+    collections::BTreeMap,
     sync::{Mutex, MutexGuard, PoisonError},
 };
 
 use daypass_domain::{GrantId, SessionId, Time, end::EndCause};
+use daypass_ports::record::{Entry, Part};
 use tokio::sync::{Notify, mpsc, watch};
 
 /// What was taken away: an overlay over the store that every gate asks, filled before anything is written.
@@ -22,9 +23,27 @@ pub struct Taken {
 
 #[derive(Default)]
 struct Inner {
-    ended: BTreeMap<GrantId, EndCause>,
-    killed: BTreeSet<SessionId>,
+    ended: BTreeMap<GrantId, End>,
+    killed: BTreeMap<SessionId, Entry>,
     at_target: BTreeMap<GrantId, CutAtTarget>,
+}
+
+/// One grant's end, with all that its entry will say: kept until that is durable, so that nothing of it is lost.
+#[derive(Debug, Clone, PartialEq)]
+pub struct End {
+    /// Of which grant.
+    pub grant: GrantId,
+    /// Why.
+    pub cause: EndCause,
+    /// What somebody said about it, or the decision that it follows from.
+    pub said: Vec<Part>,
+}
+
+impl End {
+    /// The ends of grants of which there is nothing more to say.
+    pub fn all(grants: &[GrantId], cause: &EndCause) -> Vec<Self> {
+        grants.iter().map(|grant| Self { grant: *grant, cause: cause.clone(), said: Vec::new() }).collect()
+    }
 }
 
 /// When the last backend of a grant was seen to be gone.
@@ -58,21 +77,44 @@ impl Taken {
         self.inner.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// From now on the grant opens nothing, and every gateway that follows cuts its sessions.
-    pub fn end(&self, grant: GrantId, cause: EndCause) {
-        let already = self.inner().ended.insert(grant, cause).is_some();
-        if already {
+    /// From now on the grants open nothing, and every gateway that follows cuts their sessions. Of a grant that was taken
+    /// already, the first cause stays.
+    pub fn end(&self, ends: Vec<End>) {
+        let mut new = Vec::new();
+        {
+            let mut inner = self.inner();
+            for end in ends {
+                if !inner.ended.contains_key(&end.grant) {
+                    new.push(end.grant);
+                    inner.ended.insert(end.grant, end);
+                }
+            }
+        }
+        if new.is_empty() {
             return;
         }
         self.moved.send_modify(|n| *n += 1);
-        // The receiver lives in the worker; without one (a tool that only administers) the worker of the next start cuts.
-        let _ = self.to_cut.send(grant);
+        for grant in new {
+            // The receiver lives in the worker; without one (a tool that only administers) that of the next start cuts.
+            let _ = self.to_cut.send(grant);
+        }
     }
 
-    /// From now on the session passes nothing.
-    pub fn kill(&self, session: SessionId) {
-        self.inner().killed.insert(session);
+    /// From now on the session passes nothing; `entry` will say so.
+    pub fn kill(&self, session: SessionId, entry: Entry) {
+        self.inner().killed.entry(session).or_insert(entry);
         self.moved.send_modify(|n| *n += 1);
+    }
+
+    /// The ends of these grants that aren't known to be durable.
+    pub fn unrecorded(&self, grants: &[GrantId]) -> Vec<End> {
+        let inner = self.inner();
+        grants.iter().filter_map(|grant| inner.ended.get(grant).cloned()).collect()
+    }
+
+    /// The killed sessions whose entries aren't known to be durable.
+    pub fn unrecorded_kills(&self) -> Vec<(SessionId, Entry)> {
+        self.inner().killed.iter().map(|(session, entry)| (*session, entry.clone())).collect()
     }
 
     /// Whether a grant was taken, whatever the store says yet.
@@ -83,7 +125,10 @@ impl Taken {
     /// What isn't known to be durable yet.
     pub fn pending(&self) -> (Vec<(GrantId, EndCause)>, Vec<SessionId>) {
         let inner = self.inner();
-        (inner.ended.iter().map(|(g, c)| (*g, c.clone())).collect(), inner.killed.iter().copied().collect())
+        (
+            inner.ended.iter().map(|(grant, end)| (*grant, end.cause.clone())).collect(),
+            inner.killed.keys().copied().collect(),
+        )
     }
 
     /// The store tells of these from now on.

@@ -9,7 +9,7 @@ use daypass_domain::{
     principal::{Group, Principal, SecondFactor},
     request::{Request, RequestState},
     resource::Resource,
-    session::Session,
+    session::{Session, SessionState},
 };
 use serde::{Deserialize, Serialize};
 
@@ -29,6 +29,10 @@ pub mod key {
     pub const REQUESTER: &str = "requester";
     /// By resource.
     pub const RESOURCE: &str = "resource";
+    /// Pending requests by whoever would hold them: what a client that waits at the door is looked up by.
+    pub const PENDING_HOLDER: &str = "pending_holder";
+    /// Open sessions by grant: looked at on every connection, however many there have been.
+    pub const OPEN_GRANT: &str = "open_grant";
     /// By grant.
     pub const GRANT: &str = "grant";
     /// By the hash of a secret.
@@ -83,12 +87,21 @@ impl Stored for Request {
         self.id.to_string()
     }
     fn keys(&self) -> Vec<(&'static str, String)> {
-        vec![
+        let mut keys = vec![
             (key::STATE, self.state.word().to_owned()),
             (key::REQUESTER, self.asked.requester.to_string()),
             (key::HOLDER, self.asked.beneficiary.to_string()),
             (key::RESOURCE, self.asked.resource.to_string()),
-        ]
+        ];
+        match self.state {
+            RequestState::Pending { .. } => keys.push((key::PENDING_HOLDER, self.asked.beneficiary.to_string())),
+            RequestState::Granted { .. }
+            | RequestState::Denied { .. }
+            | RequestState::Forbidden { .. }
+            | RequestState::Withdrawn { .. }
+            | RequestState::Expired { .. } => {}
+        }
+        keys
     }
     fn due(&self) -> Due {
         match &self.state {
@@ -137,12 +150,15 @@ impl Stored for Session {
         self.id.to_string()
     }
     fn keys(&self) -> Vec<(&'static str, String)> {
-        let state = if self.is_open() { "open" } else { "closed" };
-        vec![
-            (key::STATE, state.to_owned()),
-            (key::GRANT, self.grant.to_string()),
-            (key::HOLDER, self.principal.to_string()),
-        ]
+        let mut keys = vec![(key::GRANT, self.grant.to_string()), (key::HOLDER, self.principal.to_string())];
+        match self.state {
+            SessionState::Open { .. } => {
+                keys.push((key::STATE, "open".to_owned()));
+                keys.push((key::OPEN_GRANT, self.grant.to_string()));
+            }
+            SessionState::Closed { .. } => keys.push((key::STATE, "closed".to_owned())),
+        }
+        keys
     }
 }
 

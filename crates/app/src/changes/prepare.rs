@@ -30,8 +30,6 @@ pub(crate) struct Prepared {
     pub ids: Vec<(&'static str, String)>,
     /// Beyond the plan, for the entry.
     pub parts: Vec<Part>,
-    /// The grants that end by it, all listed in the commit.
-    pub ends: Vec<(GrantId, EndCause)>,
     /// The policy set that becomes active.
     pub policy: Option<PolicySet>,
     pub base: Base,
@@ -96,7 +94,8 @@ impl App {
         entry: Entry,
         also: impl FnOnce(&mut Commit),
     ) -> Result<Handed> {
-        let Prepared { mut commit, ends, policy, handed, turn, .. } = prepared;
+        let Prepared { mut commit, policy, handed, turn, .. } = prepared;
+        let ended = commit.ended.clone();
         let now = self.now();
         let mut next = settings.value.clone();
         if let Some(policy) = &policy {
@@ -119,12 +118,7 @@ impl App {
         if let Some(policy) = policy {
             self.set_policy(policy);
         }
-        for (grant, cause) in &ends {
-            self.taken.end(*grant, cause.clone());
-        }
-        let ended: Vec<GrantId> = ends.iter().map(|(grant, _)| *grant).collect();
-        self.taken.durable(&ended, &[]);
-        self.taken.finish.notify_one();
+        self.has_ended(ended);
         self.facts_changed(cause).await;
         Ok(intent.into_effect())
     }

@@ -12,6 +12,7 @@ use crate::{
     changes::{PRINCIPAL, Prepared},
     entry::{administration, event},
     retry_stale,
+    taken::End,
 };
 
 impl App {
@@ -28,9 +29,9 @@ impl App {
         let whose = self.with_workloads(target.id).await?;
         let cause = EndCause::Disabled { principal: target.id };
         // Cut first: that waits for nothing. What opens between here and the commit is ended after it.
-        let cut = self.end_grants(&self.live_grants_of(&whose).await?, cause.clone()).await;
+        let cut = self.end_grants(End::all(&self.live_grants_of(&whose).await?, &cause)).await;
         retry_stale!(self.try_disable(actor, target.id, &whose).await)?;
-        self.end_grants(&self.live_grants_of(&whose).await?, cause).await?;
+        self.end_grants(End::all(&self.live_grants_of(&whose).await?, &cause)).await?;
         cut?;
         Ok(())
     }

@@ -23,6 +23,7 @@ pub use plan::{FieldChange, Plan, Update};
 use crate::{
     App, Problem, Result,
     changes::{Base, Mode, Outcome, Prepared, Proposal},
+    taken::End,
 };
 use document::{Declared, Document};
 
@@ -104,8 +105,7 @@ impl App {
         for gone in &work.removes {
             prepared.commit.delete(gone);
         }
-        self.plan_ends(&work.ends, &EndCause::RoleChanged, &[], &mut prepared.commit).await?;
-        prepared.ends = prepared.commit.ended.clone();
+        self.plan_ends(&End::all(&work.ends, &EndCause::RoleChanged), &mut prepared.commit).await?;
         Ok(prepared)
     }
 
