@@ -264,6 +264,22 @@ fn a_thousand_wrong_passwords() {
     assert_eq!(alice.sql("SELECT 1").out.trim(), "1");
 }
 
+#[test]
+fn a_server_that_is_stopped_says_so_to_whoever_is_in() {
+    let mut world = World::new();
+    let alice = world.person("alice");
+    let grant = world.grant("readonly");
+    let session = busy(&world, &alice, "orders");
+    world.stop();
+    let said = ended(session);
+    assert!(said.err.contains("terminating connection"), "{}", said.all());
+    assert!(said.err.contains("gateway is being stopped") || said.err.contains("gateway was stopped"), "{}", said.all());
+    world.start();
+    // The grant goes on: stopping the server takes nothing away.
+    assert_eq!(world.person("ada").json(&["show", &grant])["state"]["state"], "active");
+    assert_eq!(alice.sql("SELECT 1").out.trim(), "1");
+}
+
 async fn a_thousand(url: String, authority: Vec<u8>) -> Vec<u16> {
     let mut roots = rustls::RootCertStore::empty();
     roots.add(CertificateDer::from_pem_slice(&authority).unwrap()).unwrap();

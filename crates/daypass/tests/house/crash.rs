@@ -232,3 +232,21 @@ fn a_session_of_a_dead_server_is_ended_at_the_target() {
     assert_eq!(ada.json(&["show", &grant])["state"]["state"], "active");
     assert_eq!(alice.sql("SELECT 1").out.trim(), "1");
 }
+
+#[test]
+fn a_login_that_no_grant_knows_is_ended_and_strangers_are_left_alone() {
+    let mut world = World::new();
+    let installation = std::fs::read_to_string(world.data().join("installation")).unwrap();
+    let ours = format!("daypass_{}_0123456789ab_ghost", &installation.trim()[installation.trim().len() - 12..]);
+    let theirs = "daypass_ffffffffffff_0123456789ab_ghost";
+    // As a store that was lost leaves them: the login is there, and no row knows its grant.
+    for role in [ours.as_str(), theirs] {
+        world.target(&format!("CREATE ROLE {role} LOGIN IN ROLE app_read"));
+        world.target(&format!("GRANT {role} TO gatekeeper WITH ADMIN OPTION"));
+    }
+    world.stop();
+    world.start();
+    let there = |role: &str| world.target(&format!("SELECT count(*) FROM pg_roles WHERE rolname = '{role}'")) == "1";
+    until("the login that no grant knows is gone", || (!there(&ours)).then_some(()));
+    assert!(there(theirs), "another installation's login was touched");
+}
