@@ -70,7 +70,7 @@ impl FromStr for Hash {
         if text.len() != BASE64.encode_len(HASH_BYTES) {
             return Err(BadHash);
         }
-        let bytes = BASE64.decode(text.as_bytes()).map_err(|_| BadHash)?;
+        let bytes = crate::text::base64(text).ok_or(BadHash)?;
         bytes.try_into().map(Self).map_err(|_| BadHash)
     }
 }

@@ -167,7 +167,7 @@ impl FromStr for VerifierKey {
             return Err(KeyError::Malformed);
         };
         let name = KeyName::new(name)?;
-        let typed = BASE64.decode(key.as_bytes()).map_err(|_| KeyError::Malformed)?;
+        let typed = text::base64(key).ok_or(KeyError::Malformed)?;
         let (&kind, key) = typed.split_first().ok_or(KeyError::Malformed)?;
         if kind != ED25519_TYPE {
             return Err(KeyError::UnknownType(kind));

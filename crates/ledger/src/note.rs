@@ -83,7 +83,7 @@ impl NoteSignature {
     fn parse(line: &str) -> Option<Self> {
         let (name, base64) = line.strip_prefix(SIGNATURE_MARK)?.split_once(' ')?;
         let name = KeyName::new(name).ok()?;
-        let bytes = BASE64.decode(base64.as_bytes()).ok()?;
+        let bytes = crate::text::base64(base64)?;
         let (id, bytes) = bytes.split_first_chunk::<4>()?;
         (!bytes.is_empty()).then(|| Self { name, id: KeyId(*id), bytes: bytes.to_vec() })
     }

@@ -150,7 +150,7 @@ fn parse_extra(rest: &str) -> Result<(Option<Vec<u8>>, &str), TlogProofError> {
         return Ok((None, rest));
     };
     let (base64, after) = after.split_once('\n').ok_or(TlogProofError::Extra)?;
-    let extra = BASE64.decode(base64.as_bytes()).map_err(|_| TlogProofError::Extra)?;
+    let extra = text::base64(base64).ok_or(TlogProofError::Extra)?;
     if extra.is_empty() || extra.len() > MAX_EXTRA_BYTES {
         return Err(TlogProofError::Extra);
     }

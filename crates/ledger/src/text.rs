@@ -7,6 +7,15 @@ pub(crate) fn decimal(text: &str) -> Option<u64> {
     if digits && canonical { text.parse().ok() } else { None }
 }
 
+/// Base64 (RFC 4648, 4) in its one spelling. The decoder alone also takes several padded texts in a row, as in `AAA=BBBB`:
+/// then the same bytes would have more than one.
+pub(crate) fn base64(text: &str) -> Option<Vec<u8>> {
+    if text.trim_end_matches('=').contains('=') {
+        return None;
+    }
+    data_encoding::BASE64.decode(text.as_bytes()).ok()
+}
+
 /// The first `max` characters, for quoting text from outside in an error without letting it
 /// choose the length, and with what could steer a terminal escaped.
 pub(crate) fn excerpt(text: &str, max: usize) -> String {
