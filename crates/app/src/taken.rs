@@ -1,12 +1,12 @@
 //! What was taken away and may not be durable yet: effects that take away never wait for their entry (I1).
 
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, btree_map::Entry},
     sync::{Mutex, MutexGuard, PoisonError},
 };
 
 use daypass_domain::{GrantId, SessionId, Time, end::EndCause};
-use daypass_ports::record::{Entry, Part};
+use daypass_ports::record::{Entry as LedgerEntry, Part};
 use tokio::sync::{Notify, mpsc, watch};
 
 /// What was taken away: an overlay over the store that every gate asks, filled before anything is written.
@@ -24,7 +24,7 @@ pub struct Taken {
 #[derive(Default)]
 struct Inner {
     ended: BTreeMap<GrantId, End>,
-    killed: BTreeMap<SessionId, Entry>,
+    killed: BTreeMap<SessionId, LedgerEntry>,
     at_target: BTreeMap<GrantId, CutAtTarget>,
 }
 
@@ -84,9 +84,9 @@ impl Taken {
         {
             let mut inner = self.inner();
             for end in ends {
-                if !inner.ended.contains_key(&end.grant) {
+                if let Entry::Vacant(place) = inner.ended.entry(end.grant) {
                     new.push(end.grant);
-                    inner.ended.insert(end.grant, end);
+                    place.insert(end);
                 }
             }
         }
@@ -101,7 +101,7 @@ impl Taken {
     }
 
     /// From now on the session passes nothing; `entry` will say so.
-    pub fn kill(&self, session: SessionId, entry: Entry) {
+    pub fn kill(&self, session: SessionId, entry: LedgerEntry) {
         self.inner().killed.entry(session).or_insert(entry);
         self.moved.send_modify(|n| *n += 1);
     }
@@ -113,7 +113,7 @@ impl Taken {
     }
 
     /// The killed sessions whose entries aren't known to be durable.
-    pub fn unrecorded_kills(&self) -> Vec<(SessionId, Entry)> {
+    pub fn unrecorded_kills(&self) -> Vec<(SessionId, LedgerEntry)> {
         self.inner().killed.iter().map(|(session, entry)| (*session, entry.clone())).collect()
     }
 

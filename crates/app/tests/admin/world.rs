@@ -1,12 +1,8 @@
 //! An installation on a store in a throwaway folder, and short ways to do things in it.
 
 use std::{
-    collections::BTreeMap,
     net::{IpAddr, Ipv4Addr},
-    sync::{
-        Arc,
-        atomic::{AtomicI64, AtomicU64, Ordering},
-    },
+    sync::Arc,
 };
 
 use async_trait::async_trait;
@@ -18,77 +14,19 @@ use daypass_app::{
     start::Install,
 };
 use daypass_domain::{
-    ChangeId, Digest, GrantId, InstallationId, Name, Span, Time,
+    ChangeId, GrantId, InstallationId, Name, Span, Time,
     grant::Grant,
     principal::Actor,
     request::{Purpose, Start},
-    resource::Role,
 };
 use daypass_ports::{
     rows::TokenScope,
     secret::{CredentialError, Credentials, Secret},
     store::Store,
-    targets::{
-        Administration, Claims, CutReport, Ending, Finding, LoginName, LoginSpec, Made, ReapReport, Removed, Residue,
-        StillGiven, TargetError, Targets,
-    },
-    world::{Boot, Clock, Random},
 };
 use daypass_seal::MasterKey;
 use daypass_store::{Options, Rollback, SqliteStore};
-
-/// A clock that is set by hand.
-pub struct SetClock(AtomicI64);
-
-impl Clock for SetClock {
-    fn wall(&self) -> Time {
-        Time::from_micros(self.0.load(Ordering::SeqCst))
-    }
-    fn boot(&self) -> Boot {
-        Boot(u64::try_from(self.0.load(Ordering::SeqCst)).unwrap())
-    }
-}
-
-/// Bytes that look random, never the same twice.
-struct Counted(AtomicU64);
-
-impl Random for Counted {
-    fn fill(&self, buffer: &mut [u8]) {
-        for chunk in buffer.chunks_mut(32) {
-            let bytes = Digest::of(&self.0.fetch_add(1, Ordering::SeqCst).to_be_bytes());
-            chunk.copy_from_slice(&bytes.bytes()[..chunk.len()]);
-        }
-    }
-}
-
-/// No test here connects to anything: targets aren't their subject.
-struct NoTargets;
-
-fn nothing() -> TargetError {
-    TargetError::Unreachable { address: "nowhere:1".into(), why: "there are no targets in these tests".into() }
-}
-
-#[async_trait]
-impl Targets for NoTargets {
-    async fn make(&self, _: &Administration, _: &LoginSpec, _: &dyn StillGiven) -> Result<Made, TargetError> {
-        Err(nothing())
-    }
-    async fn cut(&self, _: &Administration, logins: &[LoginName]) -> Vec<Result<CutReport, TargetError>> {
-        logins.iter().map(|_| Err(nothing())).collect()
-    }
-    async fn list(&self, _: &Administration, endings: &[Ending]) -> Vec<Result<Residue, TargetError>> {
-        endings.iter().map(|_| Err(nothing())).collect()
-    }
-    async fn remove(&self, _: &Administration, listed: &[Residue]) -> Vec<Result<Removed, TargetError>> {
-        listed.iter().map(|_| Err(nothing())).collect()
-    }
-    async fn reap(&self, _: &Administration, _: &dyn Claims) -> Result<ReapReport, TargetError> {
-        Err(nothing())
-    }
-    async fn doctor(&self, _: &Administration, _: &BTreeMap<Name, Role>) -> Vec<Finding> {
-        Vec::new()
-    }
-}
+use daypass_testkit::still::{Counted, NoTargets, SetClock};
 
 struct NoCredentials;
 
@@ -129,7 +67,7 @@ pub fn parts(store: Arc<SqliteStore>, clock: Arc<SetClock>, random: u64) -> Part
         targets: Arc::new(NoTargets),
         credentials: Arc::new(NoCredentials),
         clock,
-        random: Arc::new(Counted(AtomicU64::new(random))),
+        random: Arc::new(Counted::from(random)),
         keys: MasterKey::from_bytes([7; 32]),
     }
 }
@@ -137,7 +75,7 @@ pub fn parts(store: Arc<SqliteStore>, clock: Arc<SetClock>, random: u64) -> Part
 /// An empty store in a new folder.
 pub async fn empty_store() -> (tempfile::TempDir, Arc<SqliteStore>, Arc<SetClock>) {
     let folder = tempfile::tempdir().unwrap();
-    let clock = Arc::new(SetClock(AtomicI64::new(START)));
+    let clock = Arc::new(SetClock::at(START));
     let options = Options {
         folder: folder.path().join("data"),
         head_file: folder.path().join("head"),
@@ -145,7 +83,7 @@ pub async fn empty_store() -> (tempfile::TempDir, Arc<SqliteStore>, Arc<SetClock
         log_name: "daypass.local/test".to_owned(),
         log_seed: zeroize::Zeroizing::new([9; 32]),
         clock: clock.clone(),
-        random: Arc::new(Counted(AtomicU64::new(1 << 40))),
+        random: Arc::new(Counted::from(1 << 40)),
         rollback: Rollback::Refuse,
     };
     let store = Arc::new(SqliteStore::open(options).await.unwrap());
@@ -183,7 +121,7 @@ impl World {
     }
 
     pub fn later(&self, span: Span) {
-        self.clock.0.fetch_add(span.micros(), Ordering::SeqCst);
+        self.clock.later(span);
     }
 
     /// A user made by alice alone, with a password.

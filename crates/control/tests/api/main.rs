@@ -8,5 +8,4 @@ mod idempotency;
 mod matrix;
 mod over_tls;
 mod story;
-mod targets;
 mod world;

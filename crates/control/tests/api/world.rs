@@ -5,7 +5,7 @@ use std::{
     net::SocketAddr,
     sync::{
         Arc,
-        atomic::{AtomicI64, AtomicU64, Ordering},
+        atomic::{AtomicU64, Ordering},
     },
 };
 
@@ -17,57 +17,23 @@ use axum::{
 use daypass_app::{App, Parts, start::Install};
 use daypass_control::{GatewayNumbers, GatewayView, Peer, ServerInfo, State, router};
 use daypass_domain::{
-    Digest, GrantId, InstallationId, Name, PayloadId, PrincipalId, SessionId, Span, Time,
+    Digest, GrantId, InstallationId, Name, PayloadId, PrincipalId, SessionId, Time,
     session::{Session, SessionState},
 };
 use daypass_ledger::leaf::Leaf;
 use daypass_ports::{
     record::{Commit, Entry, RetentionClass},
     store::Store,
-    world::{Boot, Clock, Random},
+    world::Clock,
 };
 use daypass_seal::MasterKey;
 use daypass_store::{Options, Rollback, SqliteStore};
+use daypass_testkit::still::{AnyCredential, Counted, NoTargets, SetClock};
 use hyper::service::Service as _;
 use hyper_util::service::TowerToHyperService;
 use serde_json::{Value, json};
 
-use crate::targets::{AnyCredential, NoTargets};
-
 pub const PASSWORD: &str = "correct horse battery staple";
-
-/// A clock that is set by hand.
-pub struct SetClock(AtomicI64);
-
-impl SetClock {
-    pub fn later(&self, span: Span) {
-        self.0.fetch_add(span.micros(), Ordering::SeqCst);
-    }
-    pub fn back(&self, span: Span) {
-        self.0.fetch_sub(span.micros(), Ordering::SeqCst);
-    }
-}
-
-impl Clock for SetClock {
-    fn wall(&self) -> Time {
-        Time::from_micros(self.0.load(Ordering::SeqCst))
-    }
-    fn boot(&self) -> Boot {
-        Boot(u64::try_from(self.0.load(Ordering::SeqCst)).unwrap())
-    }
-}
-
-/// Bytes that look random, never the same twice.
-struct Counted(AtomicU64);
-
-impl Random for Counted {
-    fn fill(&self, buffer: &mut [u8]) {
-        for chunk in buffer.chunks_mut(32) {
-            let bytes = Digest::of(&self.0.fetch_add(1, Ordering::SeqCst).to_be_bytes());
-            chunk.copy_from_slice(&bytes.bytes()[..chunk.len()]);
-        }
-    }
-}
 
 /// A gateway that says what it is told to say.
 pub struct SaidGateway(pub std::sync::Mutex<GatewayNumbers>);
@@ -157,7 +123,7 @@ impl World {
     /// Installed, with its API; nobody administers.
     pub async fn bare() -> Self {
         let folder = tempfile::tempdir().unwrap();
-        let clock = Arc::new(SetClock(AtomicI64::new(1_700_000_000_000_000)));
+        let clock = Arc::new(SetClock::at(1_700_000_000_000_000));
         let options = Options {
             folder: folder.path().join("data"),
             head_file: folder.path().join("head"),
@@ -165,7 +131,7 @@ impl World {
             log_name: "daypass.local/test".to_owned(),
             log_seed: zeroize::Zeroizing::new([9; 32]),
             clock: clock.clone(),
-            random: Arc::new(Counted(AtomicU64::new(1 << 40))),
+            random: Arc::new(Counted::from(1 << 40)),
             rollback: Rollback::Refuse,
         };
         let store = Arc::new(SqliteStore::open(options).await.unwrap());
@@ -174,7 +140,7 @@ impl World {
             targets: Arc::new(NoTargets),
             credentials: Arc::new(AnyCredential),
             clock: clock.clone(),
-            random: Arc::new(Counted(AtomicU64::new(1))),
+            random: Arc::new(Counted::from(1)),
             keys: MasterKey::from_bytes([7; 32]),
         };
         let installation = InstallationId::new(clock.wall(), [3; 10]);

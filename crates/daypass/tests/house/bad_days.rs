@@ -273,7 +273,11 @@ fn a_server_that_is_stopped_says_so_to_whoever_is_in() {
     world.stop();
     let said = ended(session);
     assert!(said.err.contains("terminating connection"), "{}", said.all());
-    assert!(said.err.contains("gateway is being stopped") || said.err.contains("gateway was stopped"), "{}", said.all());
+    assert!(
+        said.err.contains("gateway is being stopped") || said.err.contains("gateway was stopped"),
+        "{}",
+        said.all()
+    );
     world.start();
     // The grant goes on: stopping the server takes nothing away.
     assert_eq!(world.person("ada").json(&["show", &grant])["state"]["state"], "active");
