@@ -27,7 +27,7 @@ impl App {
     }
 }
 
-fn raw(resource: Resource) -> RawResource {
+pub(super) fn raw(resource: Resource) -> RawResource {
     let Target::Postgres(target) = resource.target;
     let tls = match target.tls {
         TargetTls::Verify { authorities } => RawTls { mode: RawTlsMode::Verify, authorities, sha256: None },

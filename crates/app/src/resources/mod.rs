@@ -176,11 +176,11 @@ impl App {
                 "declare it under a new name in the other region, and remove this one",
             ));
         }
-        let fields = plan::differences(&old.value, &new);
-        if fields.is_empty() {
+        if old.value == new {
             work.plan.unchanged.push(new.name);
             return Ok(());
         }
+        let fields = plan::differences(&old.value, &new);
         work.plan.updates.push(Update { name: new.name.clone(), fields });
         work.writes.push((Some(old), new));
         Ok(())

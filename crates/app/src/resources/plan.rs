@@ -6,6 +6,8 @@ use daypass_domain::{Name, resource::Resource};
 use daypass_ports::targets::Shown;
 use serde_json::Value;
 
+use super::export::raw;
+
 /// What applying a document would do.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Plan {
@@ -115,8 +117,8 @@ fn cut(text: &str) -> String {
 
 fn flat(resource: &Resource) -> BTreeMap<String, Value> {
     let mut all = BTreeMap::new();
-    // A resource is plain data, which always has a JSON form.
-    flatten("", serde_json::to_value(resource).unwrap_or_default(), &mut all);
+    // As it is written in a document, so that people read what they write. Plain data, which always has a JSON form.
+    flatten("", serde_json::to_value(raw(resource.clone())).unwrap_or_default(), &mut all);
     all
 }
 
@@ -128,7 +130,9 @@ fn flatten(path: &str, value: Value, into: &mut BTreeMap<String, Value>) {
                 flatten(&path, value, into);
             }
         }
-        Value::Object(_) | Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) | Value::Array(_) => {
+        // What a document would leave out.
+        Value::Null => {}
+        Value::Object(_) | Value::Bool(_) | Value::Number(_) | Value::String(_) | Value::Array(_) => {
             into.insert(path.to_owned(), value);
         }
     }

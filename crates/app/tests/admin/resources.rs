@@ -16,7 +16,7 @@ async fn applying_is_idempotent_and_a_dry_run_does_nothing() {
     assert_eq!(dry.outcome, Outcome::NothingToDo);
     assert_eq!(dry.plan.creates.len(), 1);
     let words = dry.plan.words();
-    for said in ["target.address \"127.0.0.1:5432\"", "roles.writer.member_of [\"lab_read\",\"lab_write\"]"] {
+    for said in ["address \"127.0.0.1:5432\"", "role.writer.member_of [\"lab_read\",\"lab_write\"]"] {
         let line = format!("the resource `lab` has {said} (new)");
         assert!(words.contains(&line), "an approver sees all of it: {words:?}");
     }
@@ -44,12 +44,11 @@ async fn what_is_exported_changes_nothing_when_applied() {
     let applied = world.app.apply_resources(&alice, "lab.toml", &rich, Mode::Apply).await.unwrap();
     let fields: Vec<String> = applied.plan.updates[0].fields.iter().map(ToString::to_string).collect();
     insta::assert_snapshot!(fields.join("\n"), @r#"
-    limits.idle 3600000000 -> 90000000
+    limits.idle "3600s" -> "90s"
     limits.sessions 32 -> 3
     record "full" -> "text"
-    roles.writer.owns.owner "lab_owner" (new)
-    roles.writer.owns.to "quarantine" -> "kept"
-    target.replicas [] -> ["[::1]:5433"]
+    replicas ["[::1]:5433"] (new)
+    role.writer.owner "lab_owner" (new)
     "#);
     let exported = world.app.export_resource(&alice, "lab").await.unwrap();
     let again = world.app.apply_resources(&alice, "exported.toml", &exported, Mode::Apply).await.unwrap();
