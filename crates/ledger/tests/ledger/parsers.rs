@@ -92,12 +92,12 @@ proptest! {
 /// The decoder takes padded texts in a row; found by fuzzing.
 #[test]
 fn base64_has_one_spelling() {
-    let hash = daypass_ledger::leaf_hash(b"entry");
+    let hash = leaf_hash(b"entry");
     let canonical = hash.to_string();
     assert_eq!(canonical.parse(), Ok(hash));
     // Two bytes padded, then thirty: 32 bytes in 44 characters, and not how anybody writes a hash.
     let bytes = hash.0;
     let twisted = format!("{}{}", data_encoding::BASE64.encode(&bytes[..2]), data_encoding::BASE64.encode(&bytes[2..]));
     assert_eq!(twisted.len(), canonical.len());
-    assert!(twisted.parse::<daypass_ledger::Hash>().is_err(), "{twisted}");
+    assert!(twisted.parse::<Hash>().is_err(), "{twisted}");
 }
