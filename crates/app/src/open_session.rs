@@ -19,7 +19,7 @@ use daypass_domain::{
 use daypass_policy::Decision;
 use daypass_ports::{
     authority::{OpenSession, Opening, Refusal, RefusalKind},
-    record::{Commit, Permit, Read, RecordingKey, Terms},
+    record::{Commit, Permit, Read, RecordingKey, Revision, Terms},
     rows::key,
     secret::Secret,
     targets::{LoginSpec, StillGiven},
@@ -87,6 +87,8 @@ impl App {
     }
 
     async fn try_admit(&self, ask: &OpenSession) -> Result<Opening> {
+        // Before anything is read: whoever is told to wait for more than this misses nothing that lands meanwhile.
+        let revision = *self.store_ref().watch().borrow();
         let now = self.now();
         let resource = match self.resource_named(&ask.resource).await {
             Ok(resource) => resource,
@@ -96,7 +98,7 @@ impl App {
             Err(problem) => return Err(problem),
         };
         let facts = self.facts(resource.value.id).await?;
-        let grant = match self.covering(ask, &facts, now).await? {
+        let grant = match self.covering(ask, &facts, revision, now).await? {
             Found::Grant(grant) => *grant,
             Found::Other(opening) => return Ok(opening),
         };
@@ -121,7 +123,7 @@ impl App {
 
     /// The live grant that covers what the client named: the one with the latest deadline where there are several of
     /// one role.
-    async fn covering(&self, ask: &OpenSession, facts: &Facts, now: Time) -> Result<Found> {
+    async fn covering(&self, ask: &OpenSession, facts: &Facts, revision: Revision, now: Time) -> Result<Found> {
         let resource = &facts.resource.value;
         let mut held: Vec<_> = self.held_by(ask.principal).await?;
         held.retain(|g| g.value.resource == resource.id && g.value.opens_doors(now));
@@ -139,12 +141,12 @@ impl App {
         };
         match held.into_iter().max_by_key(deadline) {
             Some(grant) => Ok(Found::Grant(Box::new(grant))),
-            None => Ok(Found::Other(self.waits_or_not(ask, facts).await?)),
+            None => Ok(Found::Other(self.waits_or_not(ask, facts, revision).await?)),
         }
     }
 
     /// No grant: is there a request that may still become one?
-    async fn waits_or_not(&self, ask: &OpenSession, facts: &Facts) -> Result<Opening> {
+    async fn waits_or_not(&self, ask: &OpenSession, facts: &Facts, revision: Revision) -> Result<Opening> {
         let requests = self.store_ref().find::<Request>(key::PENDING_HOLDER, &ask.principal.to_string()).await?;
         let pending = requests.into_iter().rev().find(|r| {
             r.value.asked.resource == facts.resource.value.id
@@ -153,7 +155,6 @@ impl App {
         if let Some(request) = pending {
             let judged = self.judge(&request.value, facts, self.now())?;
             let missing = self.missing(&judged, facts).to_string();
-            let revision = *self.store_ref().watch().borrow();
             return Ok(Opening::Waiting { request: request.value.id, missing, revision });
         }
         Ok(Opening::Refused(no_grant(ask, &facts.resource.value)))

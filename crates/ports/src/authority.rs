@@ -109,7 +109,7 @@ pub enum Opening {
         request: RequestId,
         /// What is missing, in words.
         missing: String,
-        /// The revision to follow from: ask again when it has moved.
+        /// The revision to follow from, taken before anything was read for this answer: ask again when it has moved.
         revision: Revision,
     },
     /// It may not.

@@ -191,15 +191,15 @@ impl Authority for Control {
 
     async fn open_session(&self, ask: OpenSession) -> Result<Opening, AuthorityError> {
         self.check()?;
-        self.asked.lock().unwrap().push(ask);
+        // Before the answer: what changes in between makes the client ask again.
+        let revision = Revision(*self.revision.borrow());
         let answer = self.answer.lock().unwrap().clone();
+        self.asked.lock().unwrap().push(ask);
         match answer {
             Answer::Refuse(refusal) => Ok(Opening::Refused(refusal)),
-            Answer::Wait(missing) => Ok(Opening::Waiting {
-                request: RequestId::new(Time::from_micros(1), [1; 10]),
-                missing,
-                revision: Revision(*self.revision.borrow()),
-            }),
+            Answer::Wait(missing) => {
+                Ok(Opening::Waiting { request: RequestId::new(Time::from_micros(1), [1; 10]), missing, revision })
+            }
             Answer::Admit => {
                 let number = self.next.fetch_add(1, Ordering::SeqCst);
                 let mut random = [0; 10];
