@@ -148,6 +148,29 @@ impl Raw {
         }
     }
 
+    /// Reads until a megabyte of a message is there.
+    pub async fn some(&mut self) {
+        while take_message(&mut self.input, 1 << 30).unwrap().is_some() || self.input.len() < 1 << 20 {
+            assert!(self.tls.read_buf(&mut self.input).await.unwrap() > 0);
+        }
+    }
+
+    /// Reads until the gateway closes: the last error that it said, and what there is of a message that it broke off.
+    pub async fn broken_off(&mut self) -> (Option<PgError>, BytesMut) {
+        let mut last = None;
+        loop {
+            while let Some(message) = take_message(&mut self.input, 1 << 30).unwrap() {
+                assert!(last.is_none(), "nothing follows the last word");
+                if message.tag == back::ERROR_RESPONSE {
+                    last = Some(PgError::parse(&message.body).unwrap());
+                }
+            }
+            if self.tls.read_buf(&mut self.input).await.ok().filter(|read| *read > 0).is_none() {
+                return (last, self.input.split());
+            }
+        }
+    }
+
     /// The last error before the gateway closes, if it says one.
     pub async fn last_error(&mut self) -> Option<PgError> {
         let mut last = None;
