@@ -22,7 +22,7 @@ const OWNED: &[Owned] = &[
     Owned { name: "cedar-policy", owners: &["policy"], testers: &[] },
     Owned { name: "clap", owners: &["daypass"], testers: &[] },
     Owned { name: "clap_complete", owners: &["daypass"], testers: &[] },
-    Owned { name: "reqwest", owners: &["daypass"], testers: &[] },
+    Owned { name: "reqwest", owners: &["daypass", "integrations"], testers: &[] },
     Owned { name: "rcgen", owners: &["daypass", "scratch"], testers: &["gateway", "targets", "control", "wire"] },
 ];
 
