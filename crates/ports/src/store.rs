@@ -4,7 +4,7 @@
 //! can't forge, and a head kept outside shows a rollback.
 
 use async_trait::async_trait;
-use daypass_domain::{GrantId, PayloadId, SessionId, Time, end::EndCause};
+use daypass_domain::{GrantId, Name, PayloadId, SessionId, Time, end::EndCause};
 use serde_json::Value;
 
 use crate::record::{Commit, CommitError, Committed, Kind, Read, Revision, Stored};
@@ -69,6 +69,9 @@ pub trait Store: Send + Sync {
 
     /// A consistent copy of everything into a new file.
     async fn backup(&self, to: &std::path::Path) -> Result<(), StoreError>;
+
+    /// Whether what belongs to a region may be placed here. Entries of other regions are refused. // I10
+    fn keeps(&self, region: &Name) -> bool;
 
     /// How many entries wait to become durable.
     fn lag(&self) -> usize;

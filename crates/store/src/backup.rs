@@ -15,6 +15,7 @@ use crate::{
     error::{OpenError, unreadable},
     head::sync_folder_of,
     lock::make_folder,
+    places,
     schema::{self, Age},
 };
 
@@ -41,6 +42,18 @@ pub async fn backup_folder(folder: &Path, to: &Path) -> Result<(), StoreError> {
     let file = folder.join(schema::FILE);
     if !file.exists() {
         return Err(unreadable(format_args!("there is no database in {}", folder.display())));
+    }
+    backup(&file, to).await
+}
+
+/// Copies the payloads of a region that isn't home into a new file, which had better be in that region too. // I10
+///
+/// # Errors
+/// When there are none, or the copy can't be written. Nothing is left of half a copy.
+pub async fn backup_region(folder: &Path, to: &Path) -> Result<(), StoreError> {
+    let file = folder.join(places::FILE);
+    if !file.exists() {
+        return Err(unreadable(format_args!("there are no payloads in {}", folder.display())));
     }
     backup(&file, to).await
 }
@@ -78,18 +91,41 @@ pub async fn restore(backup: &Path, folder: &Path) -> Result<Restored, OpenError
     // SQLite would say less clearly that it isn't there.
     File::open(backup).map_err(|e| OpenError::of_io(backup, &e))?;
     let (entries, origin) = inspect(backup).await?;
+    let file = put_back(backup, folder, schema::FILE).await?;
+    Ok(Restored { file, entries, origin })
+}
+
+/// Puts the payloads of a region that isn't home back into an empty folder of that region. // I10
+///
+/// # Errors
+/// [`OpenError`]: the backup is damaged or of something else, or the folder isn't empty.
+pub async fn restore_region(backup: &Path, folder: &Path) -> Result<(), OpenError> {
+    File::open(backup).map_err(|e| OpenError::of_io(backup, &e))?;
+    let mut db = SqliteConnection::connect_with(&schema::still(backup))
+        .await
+        .map_err(|e| OpenError::of_sqlite(backup, &e))?;
+    schema::check(&mut db, backup).await?;
+    let age = schema::age(&mut db, backup).await?;
+    schema::close(db).await;
+    if age == Age::New {
+        return Err(OpenError::NotOurs { file: backup.to_owned() });
+    }
+    put_back(backup, folder, places::FILE).await.map(drop)
+}
+
+/// Copies a backup into an empty folder, under a name.
+async fn put_back(backup: &Path, folder: &Path, name: &str) -> Result<PathBuf, OpenError> {
     make_folder(folder)?;
     let mut there = std::fs::read_dir(folder).map_err(|e| OpenError::of_io(folder, &e))?;
     if there.next().is_some() {
         return Err(OpenError::NotEmpty { folder: folder.to_owned() });
     }
-    let (from, file) = (backup.to_owned(), folder.join(schema::FILE));
-    let (to, failed_at) = (file.clone(), file.clone());
-    let copied = tokio::task::spawn_blocking(move || copy_durably(&from, &to)).await;
-    match copied {
-        Ok(Ok(())) => Ok(Restored { file, entries, origin }),
-        Ok(Err(e)) => Err(OpenError::of_io(&failed_at, &e)),
-        Err(e) => Err(OpenError::Folder { path: failed_at, why: e.to_string() }),
+    let (from, file) = (backup.to_owned(), folder.join(name));
+    let to = file.clone();
+    match tokio::task::spawn_blocking(move || copy_durably(&from, &to)).await {
+        Ok(Ok(())) => Ok(file),
+        Ok(Err(e)) => Err(OpenError::of_io(&file, &e)),
+        Err(e) => Err(OpenError::Folder { path: file, why: e.to_string() }),
     }
 }
 

@@ -26,6 +26,7 @@ use crate::{
     logstate::LogState,
     member::{self, MemberError, Point, Tail, Tools},
     payloads,
+    places::{Away, PlaceWriter},
     prepare::Prepared,
     schema,
 };
@@ -115,6 +116,7 @@ pub(crate) struct Committer {
     pub(crate) lock: FolderLock,
     pub(crate) page_limit: Option<u32>,
     pub(crate) wal: Wal,
+    pub(crate) places: Vec<PlaceWriter>,
 }
 
 /// Whether the write-ahead log may still hold what was deleted.
@@ -151,6 +153,9 @@ impl Committer {
         if let Some((db, _)) = self.open.take() {
             schema::close(db).await;
         }
+        for place in self.places {
+            place.close().await;
+        }
         drop(self.lock);
         closers.into_iter().for_each(|reply| answer(reply, ()));
     }
@@ -170,7 +175,7 @@ impl Committer {
                     self.wal = Wal::HoldsDestroyed;
                 }
                 // Before the answer: who is told that a key is destroyed may rely on it.
-                self.empty_wal().await;
+                self.empty_wals().await;
                 for (member, outcome) in members.into_iter().zip(done.outcomes) {
                     member.answer(outcome);
                 }
@@ -212,7 +217,20 @@ impl Committer {
         };
         // I3: authority time never goes back, whatever the wall clock does.
         let time = self.clock.wall().max(log.last_time);
-        run_batch(db, log, &self.tools, &self.signer, members, time).await.map_err(|e| e.to_string())
+        let run = Run { tools: &self.tools, signer: &self.signer, members, time };
+        // A region that is away refuses its own, and keeps nobody else waiting: without them, the batch is run again.
+        let mut away = Vec::new();
+        loop {
+            match run.batch(db, log, &mut self.places, &away).await {
+                Ok(done) => return Ok(done),
+                Err(BatchError::Away(place)) => {
+                    tracing::error!(error = %place, "a region's payloads can't be kept");
+                    sqlx::query("ROLLBACK").execute(&mut *db).await.map_err(|e| e.to_string())?;
+                    away.push(place);
+                }
+                Err(error @ (BatchError::Sqlite(_) | BatchError::Sign(_))) => return Err(error.to_string()),
+            }
+        }
     }
 
     /// Tells of what is durable: to the head file first, so that no answer is ahead of it.
@@ -236,16 +254,12 @@ impl Committer {
         }
     }
 
-    /// Empties the write-ahead log when it holds a destroyed key; a reader in the way means later. // I9
-    async fn empty_wal(&mut self) {
-        let (Wal::HoldsDestroyed, Some((db, _))) = (self.wal, &mut self.open) else {
-            return;
-        };
-        let busy: Result<i64, sqlx::Error> = sqlx::query_scalar("PRAGMA wal_checkpoint(TRUNCATE)").fetch_one(db).await;
-        match busy {
-            Ok(0) => self.wal = Wal::Clean,
-            Ok(_) => tracing::debug!("the write-ahead log is being read; it is emptied after the next commit"),
-            Err(e) => tracing::warn!(error = %e, "the write-ahead log could not be emptied after a key was destroyed"),
+    async fn empty_wals(&mut self) {
+        if let Some((db, _)) = &mut self.open {
+            empty_wal(db, &mut self.wal).await;
+        }
+        for place in &mut self.places {
+            place.empty_wal().await;
         }
     }
 
@@ -265,6 +279,7 @@ impl Member {
     async fn run(
         &self,
         db: &mut SqliteConnection,
+        places: &mut [PlaceWriter],
         tools: &Tools,
         at: Point,
         tail: &mut Tail,
@@ -274,7 +289,13 @@ impl Member {
                 let entries = member::run(db, tools, commit, at, tail).await?;
                 Ok(Outcome::Committed(Committed { revision: at.revision, at: at.time, entries }))
             }
-            Self::DestroyKey(scope, _) => Ok(Outcome::Destroyed(payloads::destroy(db, scope).await?)),
+            Self::DestroyKey(scope, _) => {
+                let mut keys = 0;
+                for place in places {
+                    keys += place.destroy(scope).await.map_err(|away| not_durable(&away))?;
+                }
+                Ok(Outcome::Destroyed(keys + payloads::destroy(db, scope).await?))
+            }
         }
     }
 
@@ -296,45 +317,85 @@ impl Member {
     }
 }
 
+/// Empties a write-ahead log when it holds a destroyed key; a reader in the way means later. // I9
+pub(crate) async fn empty_wal(db: &mut SqliteConnection, wal: &mut Wal) {
+    if *wal == Wal::Clean {
+        return;
+    }
+    let busy: Result<i64, sqlx::Error> = sqlx::query_scalar("PRAGMA wal_checkpoint(TRUNCATE)").fetch_one(db).await;
+    match busy {
+        Ok(0) => *wal = Wal::Clean,
+        Ok(_) => tracing::debug!("the write-ahead log is being read; it is emptied after the next commit"),
+        Err(e) => tracing::warn!(error = %e, "the write-ahead log could not be emptied after a key was destroyed"),
+    }
+}
+
 /// Answers, if whoever asked still waits.
 fn answer<T>(reply: oneshot::Sender<T>, with: T) {
     reply.send(with).ok();
 }
 
-/// One transaction: each member in a savepoint, then the log, its head, and COMMIT.
-async fn run_batch(
-    db: &mut SqliteConnection,
-    log: &LogState,
-    tools: &Tools,
-    signer: &NoteSigner,
-    members: &[Member],
+fn not_durable(away: &Away) -> MemberError {
+    MemberError::Refused(CommitError::NotDurable { why: away.to_string() })
+}
+
+/// A batch, and what it is run with.
+struct Run<'a> {
+    tools: &'a Tools,
+    signer: &'a NoteSigner,
+    members: &'a [Member],
     time: Time,
-) -> Result<Done, BatchError> {
-    execute(db, "BEGIN IMMEDIATE").await?;
-    let mut tail = Tail::new(log.frontier.clone());
-    let mut revision = log.revision;
-    let mut outcomes = Vec::with_capacity(members.len());
-    for member in members {
-        let at = Point { revision: Revision(revision.0.saturating_add(1)), time };
-        let mark = tail.mark();
-        execute(db, "SAVEPOINT member").await?;
-        match member.run(db, tools, at, &mut tail).await {
-            Ok(outcome) => {
-                revision = at.revision;
-                outcomes.push(outcome);
+}
+
+impl Run<'_> {
+    /// One transaction: each member in a savepoint, then what goes to other regions, then the log, its head, and COMMIT.
+    async fn batch(
+        &self,
+        db: &mut SqliteConnection,
+        log: &LogState,
+        places: &mut [PlaceWriter],
+        away: &[Away],
+    ) -> Result<Done, BatchError> {
+        execute(db, "BEGIN IMMEDIATE").await?;
+        let mut tail = Tail::new(log.frontier.clone());
+        let mut revision = log.revision;
+        let mut outcomes = Vec::with_capacity(self.members.len());
+        for member in self.members {
+            let at = Point { revision: Revision(revision.0.saturating_add(1)), time: self.time };
+            let mark = tail.mark();
+            execute(db, "SAVEPOINT member").await?;
+            let run = member.run(db, places, self.tools, at, &mut tail).await;
+            let needs = away.iter().find(|away| tail.strays_since(&mark).any(|stray| stray.place == away.place));
+            match (run, needs) {
+                (Ok(outcome), None) => {
+                    revision = at.revision;
+                    outcomes.push(outcome);
+                }
+                (Ok(_), Some(away)) => {
+                    execute(db, "ROLLBACK TO member").await?;
+                    tail.back_to(mark);
+                    outcomes.push(Outcome::Refused(CommitError::NotDurable { why: away.to_string() }));
+                }
+                (Err(MemberError::Refused(error)), _) => {
+                    execute(db, "ROLLBACK TO member").await?;
+                    tail.back_to(mark);
+                    outcomes.push(Outcome::Refused(error));
+                }
+                (Err(MemberError::Failed(error)), _) => return Err(error.into()),
             }
-            Err(MemberError::Refused(error)) => {
-                execute(db, "ROLLBACK TO member").await?;
-                tail.back_to(mark);
-                outcomes.push(Outcome::Refused(error));
-            }
-            Err(MemberError::Failed(error)) => return Err(error.into()),
+            execute(db, "RELEASE member").await?;
         }
-        execute(db, "RELEASE member").await?;
+        // Before the log: no entry names a payload that isn't durable. // I10
+        for (at, place) in places.iter_mut().enumerate() {
+            let strays = tail.strays_of(at);
+            if !strays.is_empty() {
+                place.write(&self.tools.sealer, &*self.tools.random, &strays).await.map_err(BatchError::Away)?;
+            }
+        }
+        let log = finish(db, log, self.signer, &tail, Point { revision, time: self.time }).await?;
+        execute(db, "COMMIT").await?;
+        Ok(Done { log, outcomes })
     }
-    let log = finish(db, log, signer, &tail, Point { revision, time }).await?;
-    execute(db, "COMMIT").await?;
-    Ok(Done { log, outcomes })
 }
 
 /// Writes what the batch adds to the log, signed once.
@@ -374,4 +435,6 @@ enum BatchError {
     Sqlite(#[from] sqlx::Error),
     #[error("the log's head can't be signed: {0}")]
     Sign(String),
+    #[error(transparent)]
+    Away(Away),
 }

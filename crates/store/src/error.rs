@@ -132,6 +132,35 @@ pub enum OpenError {
         /// The folder.
         folder: PathBuf,
     },
+    /// A region's folder belongs to another region or installation.
+    #[error(
+        "{file} is not this installation's place for the region {region}: another region or installation keeps its payloads \
+         there. Give each region a folder of its own", file = .file.display()
+    )]
+    OtherPlace {
+        /// The database in it.
+        file: PathBuf,
+        /// The region that the folder was named for.
+        region: String,
+    },
+    /// A region that has a place already is named no more.
+    #[error(
+        "this installation keeps payloads of the region {region}, and its folder is not named any more. Name it again under \
+         [regions] in server.toml: {region} = \"FOLDER\""
+    )]
+    PlaceUnnamed {
+        /// The region.
+        region: String,
+    },
+    /// The home region is the data folder's.
+    #[error(
+        "the region {region} is this installation's own: what belongs to it is in the data folder. \
+         Take it out of [regions] in server.toml"
+    )]
+    PlaceIsHome {
+        /// The region.
+        region: String,
+    },
     /// SQLite failed otherwise.
     #[error("the database {file} can't be used: {why}", file = .file.display())]
     Database {

@@ -26,13 +26,15 @@ mod logstate;
 mod member;
 mod open;
 mod payloads;
+mod places;
 mod prepare;
 mod rows;
 mod schema;
 mod sqlite;
 
-pub use backup::{Restored, backup_folder, restore};
+pub use backup::{Restored, backup_folder, backup_region, restore, restore_region};
 pub use error::OpenError;
 pub use head::{Rollback, RolledBack};
 pub use open::Options;
+pub use places::Regions;
 pub use sqlite::SqliteStore;

@@ -16,6 +16,7 @@ use crate::{
     changes,
     error::column,
     payloads::{PartError, Sealer},
+    places::{Places, Stray, Where},
     prepare::{EntryDraft, Prepared, refused},
     rows::{self, Columns},
 };
@@ -24,6 +25,7 @@ use crate::{
 pub(crate) struct Tools {
     pub(crate) mac: MacKey,
     pub(crate) sealer: Sealer,
+    pub(crate) places: Places,
     pub(crate) random: Arc<dyn Random>,
 }
 
@@ -71,6 +73,7 @@ pub(crate) struct Tail {
     pub(crate) frontier: Frontier,
     leaves: Vec<(u64, Vec<u8>)>,
     nodes: Vec<(NodeAt, Hash)>,
+    strays: Vec<Stray>,
 }
 
 /// A place in a tail to go back to.
@@ -79,6 +82,7 @@ pub(crate) struct Mark {
     frontier: Frontier,
     leaves: usize,
     nodes: usize,
+    strays: usize,
 }
 
 /// Rows in one statement: three columns each stay far below SQLite's 32,766 parameters.
@@ -86,7 +90,7 @@ const CHUNK: usize = 1_000;
 
 impl Tail {
     pub(crate) fn new(frontier: Frontier) -> Self {
-        Self { frontier, leaves: Vec::new(), nodes: Vec::new() }
+        Self { frontier, leaves: Vec::new(), nodes: Vec::new(), strays: Vec::new() }
     }
 
     pub(crate) fn is_empty(&self) -> bool {
@@ -94,13 +98,29 @@ impl Tail {
     }
 
     pub(crate) fn mark(&self) -> Mark {
-        Mark { frontier: self.frontier.clone(), leaves: self.leaves.len(), nodes: self.nodes.len() }
+        Mark {
+            frontier: self.frontier.clone(),
+            leaves: self.leaves.len(),
+            nodes: self.nodes.len(),
+            strays: self.strays.len(),
+        }
     }
 
     pub(crate) fn back_to(&mut self, mark: Mark) {
         self.frontier = mark.frontier;
         self.leaves.truncate(mark.leaves);
         self.nodes.truncate(mark.nodes);
+        self.strays.truncate(mark.strays);
+    }
+
+    /// What has come for places elsewhere since a mark.
+    pub(crate) fn strays_since(&self, mark: &Mark) -> impl Iterator<Item = &Stray> {
+        self.strays.iter().skip(mark.strays)
+    }
+
+    /// What goes to a place elsewhere, before the leaves are written.
+    pub(crate) fn strays_of(&self, place: usize) -> Vec<&Stray> {
+        self.strays.iter().filter(|stray| stray.place == place).collect()
     }
 
     fn append(&mut self, leaf: Vec<u8>) {
@@ -203,8 +223,17 @@ async fn append(
     let seq = tail.frontier.size();
     let (leaf, parts) =
         entry.draft.seal(seq, time.micros(), &entry.salts).map_err(|e| MemberError::Refused(refused(&e)))?;
-    for (part, (slot, open)) in (0_u64..).zip(entry.parts.iter().zip(&parts)) {
-        tools.sealer.write(db, &*tools.random, (seq, part), slot, open).await?;
+    // I10
+    match tools.places.of(entry.draft.region()).map_err(MemberError::Refused)? {
+        Where::Home => {
+            for (part, (slot, open)) in (0_u64..).zip(entry.parts.iter().zip(&parts)) {
+                tools.sealer.write(db, &*tools.random, (seq, part), slot, open).await?;
+            }
+        }
+        Where::Elsewhere(place) => {
+            let strays = (0_u64..).zip(entry.parts.iter().cloned().zip(parts));
+            tail.strays.extend(strays.map(|(part, (slot, open))| Stray { place, at: (seq, part), slot, open }));
+        }
     }
     tail.append(leaf.to_bytes());
     Ok(seq)

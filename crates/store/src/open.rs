@@ -8,6 +8,7 @@ use std::{
     },
 };
 
+use daypass_domain::Name;
 use daypass_ledger::{Frontier, KeyName, NoteSigner};
 use daypass_ports::world::{Clock, Random};
 use daypass_seal::{MacKey, MasterKey};
@@ -24,6 +25,7 @@ use crate::{
     logstate::{LoadError, LogState},
     member::Tools,
     payloads::Sealer,
+    places::{Acquaintance, PlaceWriter, Places, Regions},
     schema::{self, Age},
     sqlite::SqliteStore,
 };
@@ -40,6 +42,8 @@ pub struct Options {
     /// Where the newest signed checkpoint is kept: outside of `folder`, best where its backups and snapshots don't reach.
     /// Its folder is made when it isn't there.
     pub head_file: PathBuf,
+    /// Which regions' payloads are kept here, and where. // I10
+    pub regions: Regions,
     /// The root of the keys of rows and payloads.
     pub keys: MasterKey,
     /// The log's origin and the name of its key: `daypass.local/<installation>`.
@@ -59,6 +63,7 @@ impl std::fmt::Debug for Options {
         f.debug_struct("Options")
             .field("folder", &self.folder)
             .field("head_file", &self.head_file)
+            .field("regions", &self.regions)
             .field("log_name", &self.log_name)
             .field("rollback", &self.rollback)
             .finish_non_exhaustive()
@@ -69,7 +74,8 @@ impl std::fmt::Debug for Options {
 struct Keys {
     signer: NoteSigner,
     canary: [u8; 32],
-    tools: Tools,
+    mac: MacKey,
+    sealer: Sealer,
 }
 
 impl Keys {
@@ -82,8 +88,7 @@ impl Keys {
         // With the log's name in it, rows of another installation under the same master key don't pass either.
         let mac = keys.mac_key("store rows", log);
         let wrapping = keys.sealing_key("store data keys", log);
-        let tools = Tools { mac, sealer: Sealer { wrapping }, random: Arc::clone(&options.random) };
-        Ok(Self { signer, canary: canary.mac(CANARY), tools })
+        Ok(Self { signer, canary: canary.mac(CANARY), mac, sealer: Sealer { wrapping } })
     }
 }
 
@@ -98,12 +103,13 @@ pub(crate) async fn open(mut options: Options) -> Result<SqliteStore, OpenError>
     let failed = |e: sqlx::Error| OpenError::of_sqlite(&file, &e);
     let mut db = SqliteConnection::connect_with(&schema::writer(&file)).await.map_err(failed)?;
     schema::check(&mut db, &file).await?;
-    prepare(&mut db, &file, &keys).await?;
+    prepare(&mut db, &file, &keys, &options.regions.home).await?;
     belongs(&mut db, &file, &keys).await?;
     let log = LogState::load(&mut db, keys.signer.verifier()).await.map_err(|e| match e {
         LoadError::Sqlite(e) => failed(e),
         LoadError::Damaged(why) => OpenError::LogDamaged { file: file.clone(), why },
     })?;
+    let (home, writers) = open_places(&mut db, &file, &keys, &options.regions).await?;
     let mut head = HeadFile::new(options.head_file.clone());
     let accepted = match (head.check(&mut db, &log, keys.signer.verifier()).await, options.rollback) {
         (Ok(()), _) => {
@@ -121,7 +127,13 @@ pub(crate) async fn open(mut options: Options) -> Result<SqliteStore, OpenError>
         revision: watch::Sender::new(log.revision),
         last_time_us: AtomicI64::new(log.last_time.micros()),
     });
-    let (log_key, tools) = (keys.signer.verifier().clone(), Arc::new(keys.tools));
+    let log_key = keys.signer.verifier().clone();
+    let tools = Arc::new(Tools {
+        mac: keys.mac,
+        sealer: keys.sealer,
+        places: Places::new(home, &writers),
+        random: Arc::clone(&options.random),
+    });
     let (jobs, queue) = mpsc::channel(QUEUE);
     let committer = Committer {
         open: Some((db, log)),
@@ -135,6 +147,7 @@ pub(crate) async fn open(mut options: Options) -> Result<SqliteStore, OpenError>
         page_limit: None,
         // Whoever had the folder before may have ended between destroying a key and emptying the log.
         wal: Wal::HoldsDestroyed,
+        places: writers,
     };
     tokio::spawn(committer.run(queue));
     let lag = Arc::new(AtomicUsize::new(0));
@@ -155,6 +168,9 @@ fn is_rollback(error: &OpenError) -> bool {
         | OpenError::LogDamaged { .. }
         | OpenError::HeadInside { .. }
         | OpenError::NotEmpty { .. }
+        | OpenError::OtherPlace { .. }
+        | OpenError::PlaceUnnamed { .. }
+        | OpenError::PlaceIsHome { .. }
         | OpenError::Database { .. } => false,
     }
 }
@@ -173,24 +189,68 @@ fn place_head(options: &Options) -> Result<(), OpenError> {
 }
 
 /// Makes or migrates the tables, in one transaction.
-async fn prepare(db: &mut SqliteConnection, file: &Path, keys: &Keys) -> Result<(), OpenError> {
+async fn prepare(db: &mut SqliteConnection, file: &Path, keys: &Keys, home: &Name) -> Result<(), OpenError> {
     let failed = |e: sqlx::Error| OpenError::of_sqlite(file, &e);
     let age = schema::age(db, file).await?;
     let mut transaction = db.begin().await.map_err(failed)?;
     schema::migrate(&mut transaction).await.map_err(failed)?;
     if age == Age::New {
         let head = log::sign(&Frontier::new(), &keys.signer).map_err(|why| OpenError::LogKey { why })?;
-        first_rows(&mut transaction, keys, &head.note().to_string()).await.map_err(failed)?;
+        first_rows(&mut transaction, keys, &head.note().to_string(), home).await.map_err(failed)?;
     }
     transaction.commit().await.map_err(failed)
 }
 
-async fn first_rows(db: &mut SqliteConnection, keys: &Keys, head: &str) -> Result<(), sqlx::Error> {
+async fn first_rows(db: &mut SqliteConnection, keys: &Keys, head: &str, home: &Name) -> Result<(), sqlx::Error> {
     let log_key = keys.signer.verifier().to_string();
-    for (name, value) in [("canary", &keys.canary[..]), ("log_key", log_key.as_bytes())] {
-        sqlx::query("INSERT INTO meta (name, value) VALUES ($1, $2)").bind(name).bind(value).execute(&mut *db).await?;
+    let values = [("canary", &keys.canary[..]), ("log_key", log_key.as_bytes()), ("home", home.as_str().as_bytes())];
+    for (name, value) in values {
+        remember(db, name, value).await?;
     }
     sqlx::query("INSERT INTO head (one, revision, note) VALUES (1, 0, $1)").bind(head).execute(db).await.map(drop)
+}
+
+async fn remember(db: &mut SqliteConnection, name: &str, value: &[u8]) -> Result<(), sqlx::Error> {
+    sqlx::query("INSERT INTO meta (name, value) VALUES ($1, $2)").bind(name).bind(value).execute(db).await.map(drop)
+}
+
+/// How `meta` names a region whose place was made.
+const PLACE: &str = "place:";
+
+/// Opens the places of the regions that aren't home, and gives home's name. // I10
+async fn open_places(
+    db: &mut SqliteConnection,
+    file: &Path,
+    keys: &Keys,
+    regions: &Regions,
+) -> Result<(String, Vec<PlaceWriter>), OpenError> {
+    let failed = |e: sqlx::Error| OpenError::of_sqlite(file, &e);
+    let home = String::from_utf8_lossy(&meta(db, file, "home").await?).into_owned();
+    let known: Vec<String> = sqlx::query_scalar("SELECT substr(name, 7) FROM meta WHERE name LIKE 'place:%'")
+        .fetch_all(&mut *db)
+        .await
+        .map_err(failed)?;
+    if let Some(region) = known.iter().find(|known| !regions.elsewhere.keys().any(|r| r.as_str() == known.as_str())) {
+        return Err(OpenError::PlaceUnnamed { region: region.clone() });
+    }
+    let mut writers = Vec::with_capacity(regions.elsewhere.len());
+    for (at, (region, folder)) in regions.elsewhere.iter().enumerate() {
+        if region.as_str() == home {
+            return Err(OpenError::PlaceIsHome { region: home });
+        }
+        let acquaintance = match known.iter().any(|known| known == region.as_str()) {
+            true => Acquaintance::Known,
+            false => Acquaintance::New,
+        };
+        let mut writer = PlaceWriter::new(at, region.clone(), folder, &keys.mac);
+        writer.prepare(acquaintance).await?;
+        // After the place itself: a crash between the two makes it once more, and it is there already.
+        if acquaintance == Acquaintance::New {
+            remember(db, &format!("{PLACE}{region}"), b"made").await.map_err(failed)?;
+        }
+        writers.push(writer);
+    }
+    Ok((home, writers))
 }
 
 /// Whether folder, master key and log key belong together.

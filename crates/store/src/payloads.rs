@@ -13,6 +13,7 @@ use zeroize::Zeroizing;
 
 use crate::{
     error::{column, number, unreadable},
+    places::Places,
     prepare::PartSlot,
 };
 
@@ -115,19 +116,23 @@ impl Sealer {
     }
 
     /// What a part says, checked against the commitment in its leaf; nothing when its key is gone, or when there is none.
-    pub(crate) async fn read(&self, pool: &SqlitePool, id: PayloadId) -> Result<Option<Value>, StoreError> {
+    pub(crate) async fn read(
+        &self,
+        home: &SqlitePool,
+        places: &Places,
+        id: PayloadId,
+    ) -> Result<Option<Value>, StoreError> {
         let name = id.to_string();
-        let found: Option<Filed> = sqlx::query_as(
-            "SELECT p.seq, p.part, p.sealed, k.id, k.scope, k.wrapped, l.bytes FROM payloads p \
-             JOIN data_keys k ON k.id = p.data_key JOIN leaves l ON l.seq = p.seq WHERE p.id = $1",
-        )
-        .bind(&name)
-        .fetch_optional(pool)
-        .await
-        .map_err(unreadable)?;
-        let Some((seq, part, sealed, key_id, scope, Some(wrapped), leaf)) = found else {
+        let Some((seq, part, sealed, key_id, scope, Some(wrapped))) = find(home, places, &name).await? else {
             return Ok(None);
         };
+        let leaf: Option<Vec<u8>> = sqlx::query_scalar("SELECT bytes FROM leaves WHERE seq = $1")
+            .bind(seq)
+            .fetch_optional(home)
+            .await
+            .map_err(unreadable)?;
+        // A part whose commit failed after it was durable in its region: no entry names it.
+        let Some(leaf) = leaf else { return Ok(None) };
         let failed = |why: &dyn std::fmt::Display| {
             unreadable(format_args!("the payload {name} is not what was recorded: {why}. Restore a backup"))
         };
@@ -148,8 +153,34 @@ impl Sealer {
     }
 }
 
-/// A part as it is filed: `seq, part, sealed`, then its key's `id, scope, wrapped`, then its entry.
-type Filed = (i64, i64, Vec<u8>, Vec<u8>, String, Option<Vec<u8>>, Vec<u8>);
+/// A part as it is filed: `seq, part, sealed`, then its key's `id, scope, wrapped`.
+type Filed = (i64, i64, Vec<u8>, Vec<u8>, String, Option<Vec<u8>>);
+
+/// Finds a part wherever it is kept. A place that is away is an error only when no other has it.
+async fn find(home: &SqlitePool, places: &Places, name: &str) -> Result<Option<Filed>, StoreError> {
+    if let Some(found) = filed(home, name).await.map_err(unreadable)? {
+        return Ok(Some(found));
+    }
+    let mut away = None;
+    for place in places.elsewhere() {
+        match filed(&place.pool, name).await {
+            Ok(Some(found)) => return Ok(Some(found)),
+            Ok(None) => {}
+            Err(error) => away = Some(unreadable(format_args!("the region {}: {error}", place.region()))),
+        }
+    }
+    away.map_or(Ok(None), Err)
+}
+
+async fn filed(pool: &SqlitePool, name: &str) -> Result<Option<Filed>, sqlx::Error> {
+    sqlx::query_as(
+        "SELECT p.seq, p.part, p.sealed, k.id, k.scope, k.wrapped FROM payloads p \
+         JOIN data_keys k ON k.id = p.data_key WHERE p.id = $1",
+    )
+    .bind(name)
+    .fetch_optional(pool)
+    .await
+}
 
 /// Destroys the keys of a scope, and tells how many there were. What they sealed can't be opened any more. // I9
 pub(crate) async fn destroy(db: &mut SqliteConnection, scope: &KeyScope) -> Result<u64, sqlx::Error> {

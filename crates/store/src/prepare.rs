@@ -56,7 +56,7 @@ pub(crate) struct EntryDraft {
 }
 
 /// Where a part goes.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(crate) struct PartSlot {
     pub(crate) id: String,
     pub(crate) nonce: [u8; NONCE_LEN],

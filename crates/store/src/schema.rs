@@ -94,10 +94,19 @@ pub(crate) async fn migrate(db: &mut SqliteConnection) -> Result<(), sqlx::Error
     for migration in MIGRATIONS.iter().skip(done) {
         sqlx::raw_sql(*migration).execute(&mut *db).await?;
     }
+    stamp(db).await
+}
+
+async fn stamp(db: &mut SqliteConnection) -> Result<(), sqlx::Error> {
     // Numbers of ours only; a PRAGMA takes no parameters.
     let stamp = format!("PRAGMA application_id = {APPLICATION_ID}; PRAGMA user_version = {};", known());
-    sqlx::raw_sql(AssertSqlSafe(stamp)).execute(&mut *db).await?;
-    Ok(())
+    sqlx::raw_sql(AssertSqlSafe(stamp)).execute(db).await.map(drop)
+}
+
+/// Makes the tables of a region's place, inside the transaction that the caller has begun.
+pub(crate) async fn make_place(db: &mut SqliteConnection) -> Result<(), sqlx::Error> {
+    sqlx::raw_sql(include_str!("schema/place.sql")).execute(&mut *db).await?;
+    stamp(db).await
 }
 
 /// Closes a connection, and says so where it fails: nothing is lost by it.

@@ -9,7 +9,7 @@ use std::{
 };
 
 use async_trait::async_trait;
-use daypass_domain::{PayloadId, Time};
+use daypass_domain::{Name, PayloadId, Time};
 use daypass_ledger::VerifierKey;
 use daypass_ports::{
     record::{Commit, CommitError, Committed, Kind, Revision, Scope},
@@ -135,7 +135,7 @@ impl Store for SqliteStore {
     }
 
     async fn payload(&self, id: PayloadId) -> Result<Option<Value>, StoreError> {
-        self.tools.sealer.read(&self.pool, id).await
+        self.tools.sealer.read(&self.pool, &self.tools.places, id).await
     }
 
     async fn changes(&self, since: Revision) -> Result<Changes, StoreError> {
@@ -172,6 +172,10 @@ impl Store for SqliteStore {
 
     async fn backup(&self, to: &Path) -> Result<(), StoreError> {
         backup::backup(&self.file, to).await
+    }
+
+    fn keeps(&self, region: &Name) -> bool {
+        self.tools.places.keeps(region.as_str())
     }
 
     fn lag(&self) -> usize {

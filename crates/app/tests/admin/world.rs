@@ -25,7 +25,7 @@ use daypass_ports::{
     store::Store,
 };
 use daypass_seal::MasterKey;
-use daypass_store::{Options, Rollback, SqliteStore};
+use daypass_store::{Options, Regions, Rollback, SqliteStore};
 use daypass_testkit::still::{Counted, NoTargets, SetClock};
 
 struct NoCredentials;
@@ -79,6 +79,7 @@ pub async fn empty_store() -> (tempfile::TempDir, Arc<SqliteStore>, Arc<SetClock
     let options = Options {
         folder: folder.path().join("data"),
         head_file: folder.path().join("head"),
+        regions: Regions::only(name("local")),
         keys: MasterKey::from_bytes([7; 32]),
         log_name: "daypass.local/test".to_owned(),
         log_seed: zeroize::Zeroizing::new([9; 32]),

@@ -27,7 +27,7 @@ use daypass_ports::{
     world::Clock,
 };
 use daypass_seal::MasterKey;
-use daypass_store::{Options, Rollback, SqliteStore};
+use daypass_store::{Options, Regions, Rollback, SqliteStore};
 use daypass_testkit::still::{AnyCredential, Counted, NoTargets, SetClock};
 use hyper::service::Service as _;
 use hyper_util::service::TowerToHyperService;
@@ -127,6 +127,7 @@ impl World {
         let options = Options {
             folder: folder.path().join("data"),
             head_file: folder.path().join("head"),
+            regions: Regions::only(name("local")),
             keys: MasterKey::from_bytes([7; 32]),
             log_name: "daypass.local/test".to_owned(),
             log_seed: zeroize::Zeroizing::new([9; 32]),

@@ -321,6 +321,9 @@ impl Store for Willing {
     async fn backup(&self, _: &std::path::Path) -> Result<(), StoreError> {
         Ok(())
     }
+    fn keeps(&self, _: &Name) -> bool {
+        true
+    }
     fn lag(&self) -> usize {
         0
     }

@@ -10,6 +10,7 @@ mod forged;
 mod kill;
 mod opening;
 mod payloads;
+mod places;
 mod support;
 
 use support::Fixture;

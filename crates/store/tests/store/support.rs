@@ -21,7 +21,7 @@ use daypass_ports::{
     world::{Boot, Clock, Random},
 };
 use daypass_seal::MasterKey;
-use daypass_store::{OpenError, Options, Rollback, SqliteStore};
+use daypass_store::{OpenError, Options, Regions, Rollback, SqliteStore};
 use serde_json::{Value, json};
 use sqlx::{Connection as _, SqliteConnection, sqlite::SqliteConnectOptions};
 use zeroize::Zeroizing;
@@ -114,6 +114,7 @@ pub fn options(folder: PathBuf, head_file: PathBuf, clock: Arc<dyn Clock>, rando
     Options {
         folder,
         head_file,
+        regions: Regions::only(name("local")),
         keys: MasterKey::from_bytes([7; 32]),
         log_name: "daypass.local/test".to_owned(),
         log_seed: Zeroizing::new([9; 32]),
