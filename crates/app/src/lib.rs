@@ -145,6 +145,14 @@ impl App {
         settings.ok_or_else(|| Problem::unavailable("the store has no settings row: it was never set up"))
     }
 
+    /// The installation's own region: where the data folder is, and what belongs to no resource. // I10
+    ///
+    /// # Errors
+    /// When the store can't be read, or was never set up.
+    pub async fn home_region(&self) -> Result<Name> {
+        self.region().await
+    }
+
     pub(crate) async fn region(&self) -> Result<Name> {
         Ok(self.settings().await?.value.region)
     }

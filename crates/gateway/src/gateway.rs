@@ -1,6 +1,7 @@
 //! Starting and stopping a gateway.
 
 use std::{
+    collections::BTreeMap,
     io,
     net::SocketAddr,
     path::PathBuf,
@@ -8,7 +9,7 @@ use std::{
     time::Duration,
 };
 
-use daypass_domain::SessionId;
+use daypass_domain::{Name, SessionId};
 use daypass_ports::{
     authority::{Authority, NodeId},
     dial::Dialer,
@@ -48,8 +49,8 @@ pub struct Config {
     pub tls: Arc<ServerConfig>,
     /// The certificate that `tls` shows, for channel binding; signed with ECDSA or RSA.
     pub certificate: CertificateDer<'static>,
-    /// The folder of recordings.
-    pub recordings: PathBuf,
+    /// The folder of each region's recordings. // I10
+    pub recordings: BTreeMap<Name, PathBuf>,
     /// Its limits.
     pub limits: Limits,
 }

@@ -101,9 +101,8 @@ pub async fn restore(backup: &Path, folder: &Path) -> Result<Restored, OpenError
 /// [`OpenError`]: the backup is damaged or of something else, or the folder isn't empty.
 pub async fn restore_region(backup: &Path, folder: &Path) -> Result<(), OpenError> {
     File::open(backup).map_err(|e| OpenError::of_io(backup, &e))?;
-    let mut db = SqliteConnection::connect_with(&schema::still(backup))
-        .await
-        .map_err(|e| OpenError::of_sqlite(backup, &e))?;
+    let mut db =
+        SqliteConnection::connect_with(&schema::still(backup)).await.map_err(|e| OpenError::of_sqlite(backup, &e))?;
     schema::check(&mut db, backup).await?;
     let age = schema::age(&mut db, backup).await?;
     schema::close(db).await;

@@ -161,6 +161,9 @@ impl App {
         let Some(old) = old else {
             let id = ResourceId::new(self.now(), self.id_bytes());
             let new = made(declared, id, region);
+            if !self.store.keeps(&new.region) {
+                return Err(no_place(&new)); // I10
+            }
             work.plan.creates.push(Update { name: new.name.clone(), fields: plan::all(&new) });
             work.writes.push((None, new));
             return Ok(());
@@ -201,6 +204,21 @@ impl App {
         work.plan.ends_grants = work.ends.len();
         Ok(())
     }
+}
+
+/// Nothing is put where it doesn't belong: not even for a while. // I10
+fn no_place(resource: &Resource) -> Problem {
+    let region = &resource.region;
+    Problem::conflict(
+        "no_place",
+        format!(
+            "the resource `{}` is in the region `{region}`, and this installation keeps no payloads there",
+            resource.name
+        ),
+        format!(
+            "name a folder of that region in server.toml, like `{region} = \"/srv/{region}\"` under [regions], and restart; or leave `region` out where the data may be kept with the rest"
+        ),
+    )
 }
 
 fn made(declared: Declared, id: ResourceId, region: &Name) -> Resource {

@@ -122,6 +122,7 @@ async fn what_does_not_exist_or_would_move_is_refused() {
         ("owner = \"administrators\"", "owner = \"nobodies\"", "unknown_owner"),
         ("owner = \"administrators\"", "owner = \"administrators\"\nregion = \"eu\"", "region_is_fixed"),
         ("kind = \"postgres\"", "kind = \"mysql\"", "bad_document"),
+        ("name = \"lab\"", "name = \"elsewhere\"\nregion = \"eu\"", "no_place"),
     ] {
         let text = LAB.replace(from, to);
         let problem = world.app.apply_resources(&alice, "lab.toml", &text, Mode::Apply).await.unwrap_err();

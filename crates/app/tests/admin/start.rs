@@ -11,11 +11,11 @@ async fn an_empty_store_is_installed_once_and_opens_again() {
     assert!(!App::is_installed(&*store).await.unwrap());
     let problem = App::new(parts(store.clone(), clock.clone(), 1)).await.err().unwrap();
     assert_eq!(problem.kind, ProblemKind::Unavailable, "{problem}");
-    let app = App::install(parts(store.clone(), clock.clone(), 2), install("eu")).await.unwrap();
+    let app = App::install(parts(store.clone(), clock.clone(), 2), install("local")).await.unwrap();
     let installed = app.current_policy().await.unwrap();
     drop(app);
     assert!(App::is_installed(&*store).await.unwrap());
-    let again = App::install(parts(store.clone(), clock.clone(), 3), install("eu")).await.err().unwrap();
+    let again = App::install(parts(store.clone(), clock.clone(), 3), install("local")).await.err().unwrap();
     assert_eq!(again.code, "installed_already");
     let app = App::new(parts(store.clone(), clock, 4)).await.unwrap();
     app.started("1.2.3").await.unwrap();

@@ -1,6 +1,10 @@
 //! The server's own configuration: local, and the only place where credential names are bound (I12).
 
-use std::{collections::BTreeMap, net::SocketAddr, path::Path};
+use std::{
+    collections::BTreeMap,
+    net::SocketAddr,
+    path::{Path, PathBuf},
+};
 
 use daypass_domain::Name;
 use serde::Deserialize;
@@ -19,6 +23,8 @@ pub struct Config {
     pub names: Vec<String>,
     /// The region that what belongs to no resource is kept in. Read at the first start only.
     pub region: Name,
+    /// Folders of other regions, for payloads and recordings of the resources there. // I10
+    pub regions: BTreeMap<Name, PathBuf>,
     /// Where the sealing key comes from; by default a file beside this one, made at the first start.
     pub sealing_key: Option<Binding>,
     /// What resources' credential names are bound to.
@@ -33,6 +39,7 @@ impl Default for Config {
             gateway: vec![SocketAddr::from(([127, 0, 0, 1], 7432))],
             names: Vec::new(),
             region: "home".parse().unwrap_or_else(|_| unreachable!("a plain word is a name")),
+            regions: BTreeMap::new(),
             sealing_key: None,
             credentials: BTreeMap::new(),
         }

@@ -8,6 +8,7 @@ pub mod restore;
 mod tls;
 
 use std::{
+    collections::BTreeMap,
     net::SocketAddr,
     path::{Path, PathBuf},
     sync::{Arc, Weak},
@@ -16,7 +17,7 @@ use std::{
 
 use daypass_app::{App, Parts, start::Install};
 use daypass_control::{GatewayView, ServerInfo};
-use daypass_domain::InstallationId;
+use daypass_domain::{InstallationId, Name};
 use daypass_gateway::{
     clock::{SystemClock, SystemRandom},
     gateway::{Config as GatewayConfig, Gateway, GatewayHandle, Limits, World},
@@ -29,7 +30,7 @@ use daypass_ports::{
     world::{Clock, Random, random_bytes},
 };
 use daypass_seal::MasterKey;
-use daypass_store::{Options, Rollback, SqliteStore};
+use daypass_store::{Options, Regions, Rollback, SqliteStore};
 use daypass_targets::postgres::{PostgresDialer, PostgresTargets};
 use sha2::{Digest, Sha256};
 use tokio::net::TcpListener;
@@ -82,6 +83,7 @@ pub async fn open(folders: Folders, rollback: Rollback) -> Result<Opened, Failur
     let store = SqliteStore::open(Options {
         folder: folders.data.join("store"),
         head_file: folders.config.join(format!("{installation}.head")),
+        regions: Regions { home: config.region.clone(), elsewhere: payload_folders(&config) },
         keys: MasterKey::from_bytes(again(&keys, "store")),
         log_name: log_name(installation),
         log_seed: Zeroizing::new(again(&keys, LOG_SIGNING)),
@@ -190,7 +192,7 @@ async fn start_gateway(app: &Arc<App>, opened: &Opened, identity: &Identity) -> 
         listen: opened.config.gateway.clone(),
         tls: Arc::clone(&identity.config),
         certificate: identity.certificate.clone(),
-        recordings: opened.folders.data.join("recordings"),
+        recordings: recording_folders(app, opened).await?,
         limits: Limits::default(),
     };
     let world = World {
@@ -201,6 +203,19 @@ async fn start_gateway(app: &Arc<App>, opened: &Opened, identity: &Identity) -> 
         random: Arc::new(SystemRandom),
     };
     Gateway::start(config, world).await.map_err(Failure::setting)
+}
+
+/// Where payloads of other regions are kept. // I10
+fn payload_folders(config: &Config) -> BTreeMap<Name, PathBuf> {
+    config.regions.iter().map(|(region, folder)| (region.clone(), folder.join("store"))).collect()
+}
+
+/// Where each region's recordings are kept: in the data folder what is home's, with the region everything else. // I10
+async fn recording_folders(app: &App, opened: &Opened) -> Result<BTreeMap<Name, PathBuf>, Failure> {
+    let home = app.home_region().await?;
+    let ours = opened.folders.data.join("recordings").join(home.as_str());
+    let elsewhere = opened.config.regions.iter();
+    Ok(elsewhere.map(|(region, folder)| (region.clone(), folder.join("recordings"))).chain([(home, ours)]).collect())
 }
 
 /// How clients reach an address: by the configured name where it listens on every interface.

@@ -3,5 +3,6 @@
 mod bad_days;
 mod crash;
 mod four_eyes;
+mod regions;
 mod story;
 mod world;

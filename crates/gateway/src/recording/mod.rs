@@ -31,9 +31,9 @@ pub use session::SessionRecorder;
 use disk::Disk;
 use segment::Stream;
 
-/// All segment streams of the node: one a region. // I10
+/// All segment streams of the node: one a region, in that region's folder. // I10
 pub struct Recorder {
-    folder: PathBuf,
+    folders: BTreeMap<Name, PathBuf>,
     node: NodeId,
     started: Time,
     disk: Arc<dyn Disk>,
@@ -42,21 +42,33 @@ pub struct Recorder {
 }
 
 impl Recorder {
-    /// Into `folder`, which gets a folder a region.
+    /// Into a folder a region; a session of any other region isn't recorded, so it isn't let in.
     #[must_use]
-    pub fn new(folder: PathBuf, node: NodeId, started: Time, disk: Arc<dyn Disk>, random: Arc<dyn Random>) -> Self {
-        Self { folder, node, started, disk, random, streams: Mutex::default() }
+    pub fn new(
+        folders: BTreeMap<Name, PathBuf>,
+        node: NodeId,
+        started: Time,
+        disk: Arc<dyn Disk>,
+        random: Arc<dyn Random>,
+    ) -> Self {
+        Self { folders, node, started, disk, random, streams: Mutex::default() }
     }
 
     /// Begins a session's recording in its region's stream.
     ///
     /// # Errors
-    /// When it can't be written.
+    /// When it can't be written, or may not be kept here.
     pub fn open(&self, terms: &Terms) -> Result<SessionRecorder, RecordingError> {
+        let Some(folder) = self.folders.get(&terms.region) else {
+            return Err(RecordingError {
+                path: format!("region {}", terms.region),
+                why: "recordings of this region have no folder here".to_owned(),
+            });
+        };
         let mut streams = self.streams.lock().unwrap_or_else(PoisonError::into_inner);
         let stream = streams.entry(terms.region.clone()).or_insert_with(|| {
             let (disk, random) = (Arc::clone(&self.disk), Arc::clone(&self.random));
-            Arc::new(Stream::new(terms.region.clone(), &self.folder, (self.node, self.started), disk, random))
+            Arc::new(Stream::new(terms.region.clone(), folder.clone(), (self.node, self.started), disk, random))
         });
         let stream = Arc::clone(stream);
         drop(streams);

@@ -27,7 +27,7 @@ fn session(number: u8) -> SessionId {
 
 fn stream(folder: &Path, disk: Arc<dyn Disk>) -> Arc<Stream> {
     let random = Arc::new(Counting(Mutex::new(0)));
-    Arc::new(Stream::new("eu".parse().unwrap(), folder, (NodeId(1), Time::from_micros(5)), disk, random))
+    Arc::new(Stream::new("eu".parse().unwrap(), folder.join("eu"), (NodeId(1), Time::from_micros(5)), disk, random))
 }
 
 fn recorder(stream: &Arc<Stream>, number: u8) -> SessionRecorder {

@@ -97,15 +97,14 @@ pub enum Appended {
 }
 
 impl Stream {
-    /// The stream of `region` under `folder`; its first file is made at the first entry.
+    /// The stream of `region` in `folder`; its first file is made at the first entry.
     pub fn new(
         region: Name,
-        recordings: &Path,
+        folder: PathBuf,
         (node, started): (NodeId, Time),
         disk: Arc<dyn Disk>,
         random: Arc<dyn Random>,
     ) -> Self {
-        let folder = recordings.join(region.as_str());
         let prefix = format!("{}-{}", node.0, started.micros());
         Self { region, folder, prefix, disk, random, state: Mutex::default() }
     }

@@ -86,7 +86,7 @@ impl House {
             listen: vec!["127.0.0.1:0".parse().unwrap()],
             tls: Arc::new(tls),
             certificate: certificate.clone(),
-            recordings: folder.path().join("recordings"),
+            recordings: [("eu".parse().unwrap(), folder.path().join("recordings/eu"))].into(),
             limits: wishes.limits,
         };
         let world = World {

@@ -108,8 +108,10 @@ impl PlaceWriter {
             }
             (Age::Existing, _) => {}
         }
-        let canary: Option<Vec<u8>> =
-            sqlx::query_scalar("SELECT value FROM meta WHERE name = 'place'").fetch_optional(&mut db).await.map_err(failed)?;
+        let canary: Option<Vec<u8>> = sqlx::query_scalar("SELECT value FROM meta WHERE name = 'place'")
+            .fetch_optional(&mut db)
+            .await
+            .map_err(failed)?;
         if canary.as_deref() != Some(&self.canary) {
             return Err(OpenError::OtherPlace { file: self.file.clone(), region: self.region.to_string() });
         }
