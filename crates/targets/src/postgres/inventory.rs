@@ -144,23 +144,27 @@ pub(super) async fn of_server(
     Ok(found)
 }
 
-/// Who was made a member of a login. Before 16 every role may give membership in itself.
+/// Who was made a member of a login. Before 16 every role may give membership in itself, and we may take it back; from
+/// 16 on only we and superusers may give it, and what a superuser gave goes when the login is dropped.
 async fn members(session: &Session, at: &Administration, subjects: &[Subject]) -> Result<Vec<Found>, TargetError> {
     let oids: Vec<u32> = subjects.iter().map(|subject| subject.oid).collect();
     let administrator = at.target.administrator.as_str();
-    let sql = "SELECT m.roleid, r.rolname::text FROM pg_auth_members m JOIN pg_roles r ON r.oid = m.member \
-         WHERE m.roleid = ANY ($1) AND r.rolname <> $2 GROUP BY 1, 2";
+    let sql = "SELECT m.roleid, r.rolname::text, bool_or(m.grantor <> a.oid) FROM pg_auth_members m \
+         JOIN pg_roles r ON r.oid = m.member CROSS JOIN pg_roles a \
+         WHERE m.roleid = ANY ($1) AND r.rolname <> $2 AND a.rolname = $2 GROUP BY 1, 2";
     let rows =
         session.rows("show members of logins", sql, &[(&oids, Type::OID_ARRAY), (&administrator, Type::TEXT)]).await?;
     let mut found = Vec::new();
     for row in &rows {
+        let stays = session.version >= 160_000 && session.get::<bool>(row, 2)?;
+        let how = if stays { "by somebody else; goes with the login" } else { "taken back" };
         found.push(Found {
             login: name_of(subjects, session.get(row, 0)?),
             kind: ResidueKind::Membership,
             owner: None,
             database: None,
             name: session.get(row, 1)?,
-            detail: "was made a member of the login; taken back".into(),
+            detail: format!("was made a member of the login, {how}"),
             undone: true,
         });
     }
