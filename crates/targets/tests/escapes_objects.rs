@@ -242,6 +242,31 @@ async fn i5_creating_roles_slots_and_programs_is_withheld() {
     assert!(residue.items.is_empty() && residue.kept.is_empty() && residue.objects == 0, "{residue:?}");
 }
 
+/// What is started on the server's machine would outlive every backend, so it is never started.
+#[tokio::test]
+async fn i5_copy_to_and_from_a_program_is_withheld() {
+    let world = World::new().await;
+    let (_, client) = world.enter(1, &[&world.pg.write, &world.pg.owner]).await;
+    let trace = world.pg.scratch().data_dir().join(format!("started_{}", world.pg.database));
+    let program = format!("PROGRAM 'touch {}'", trace.display());
+    let written = world.pg.scratch().data_dir().join("written").display().to_string();
+    for withheld in [
+        format!("COPY accounts TO {program}"),
+        format!("COPY accounts FROM {program}"),
+        format!("DO $do$ BEGIN EXECUTE $x$COPY (SELECT 1) TO {program}$x$; END $do$"),
+        format!("COPY accounts TO '{written}'"),
+        "COPY accounts FROM '/etc/passwd'".into(),
+        format!("SELECT lo_export(1, '{written}')"),
+    ] {
+        let error = client.batch_execute(&withheld).await.unwrap_err();
+        assert_eq!(error.code().map(|code| code.code()), Some("42501"), "{withheld}: {error:?}");
+    }
+    assert!(!trace.exists());
+    // It isn't that the server can't.
+    world.root(&format!("COPY (SELECT 1) TO {program}")).await;
+    assert!(trace.exists());
+}
+
 #[tokio::test]
 async fn i5_roles_that_give_what_cant_be_taken_back_are_refused() {
     let world = World::new().await;

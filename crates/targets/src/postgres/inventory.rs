@@ -17,11 +17,11 @@ use super::{
 /// A login, and what else it could act as.
 #[derive(Debug, Clone)]
 pub(super) struct Subject {
-    name: String,
+    pub(super) name: String,
     oid: u32,
-    since: Option<u32>,
+    pub(super) since: Option<u32>,
     /// Roles that it is a member of, directly or not.
-    others: BTreeMap<u32, String>,
+    pub(super) others: BTreeMap<u32, String>,
 }
 
 impl Subject {
@@ -185,7 +185,6 @@ pub(super) async fn of_databases(
         found.extend(objects(&inside, &database, subjects, shared).await?);
         found.extend(made_as_another(&inside, &database, subjects, shared).await?);
         found.extend(opened_to_public(&inside, &database, subjects).await?);
-        found.extend(cron_jobs(&inside, &database, subjects).await?);
         pool.give_back(inside);
         shared = false;
     }
@@ -349,33 +348,6 @@ async fn opened_to_public(session: &Session, database: &str, subjects: &[Subject
             owner: Some(owner),
             database: Some(database.to_owned()),
             name: session.get::<Option<String>>(&row, 2)?.unwrap_or_default(),
-            undone: false,
-        });
-    }
-    Ok(found)
-}
-
-/// Jobs of pg_cron. Only where the extension itself is installed, which takes a superuser: a schema of that name alone
-/// may be anybody's. The jobs can't run once the login is gone; they are listed all the same.
-async fn cron_jobs(session: &Session, database: &str, subjects: &[Subject]) -> Result<Vec<Found>, TargetError> {
-    let sql = "SELECT FROM pg_extension e JOIN pg_depend d ON d.refclassid = 'pg_extension'::regclass AND \
-         d.refobjid = e.oid AND d.deptype = 'e' AND d.classid = 'pg_class'::regclass AND d.objid = to_regclass('cron.job') \
-         WHERE e.extname = 'pg_cron'";
-    if session.rows("look for pg_cron", sql, &[]).await?.is_empty() {
-        return Ok(Vec::new());
-    }
-    let names: Vec<&str> = subjects.iter().map(|subject| subject.name.as_str()).collect();
-    let sql = "SELECT username::text, jobid::text, schedule::text FROM cron.job WHERE username = ANY ($1)";
-    let mut found = Vec::new();
-    for row in session.rows("list cron jobs", sql, &[(&names, Type::TEXT_ARRAY)]).await? {
-        let schedule: String = session.get(&row, 2)?;
-        found.push(Found {
-            login: session.get(&row, 0)?,
-            kind: ResidueKind::CronJob,
-            owner: None,
-            database: Some(database.to_owned()),
-            name: session.get(&row, 1)?,
-            detail: format!("scheduled {schedule}"),
             undone: false,
         });
     }
