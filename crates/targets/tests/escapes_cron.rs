@@ -86,7 +86,7 @@ async fn i5_pg_cron_jobs_scheduled_after_set_role_are_listed() {
 
 #[tokio::test]
 async fn i5_a_pg_cron_job_that_runs_ends_with_its_login_and_starts_no_more() {
-    let world = with_pg_cron().await;
+    let mut world = with_pg_cron().await;
     let ledger = world.pg.superuser_in("ledger").await;
     ledger
         .batch_execute(&format!(
@@ -100,12 +100,9 @@ async fn i5_a_pg_cron_job_that_runs_ends_with_its_login_and_starts_no_more() {
     let job = "SELECT cron.schedule('@reboot', 'WITH w AS (INSERT INTO runs VALUES (1)) SELECT pg_sleep(600)')";
     client.batch_execute(job).await.unwrap();
     drop(client);
-    let starter = "SELECT count(*) FROM pg_stat_activity WHERE backend_type = 'pg_cron launcher'";
-    let restart = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE backend_type = 'pg_cron launcher'";
     let running =
         format!("SELECT count(*) FROM pg_stat_activity WHERE usename = '{login}' AND backend_type = 'pg_cron'");
-    world.until(starter, "1").await;
-    world.root(restart).await;
+    world.pg.scratch_mut().unwrap().restart().unwrap();
     world.until(&running, "1").await;
 
     world.cut(1).await.unwrap();
@@ -113,8 +110,7 @@ async fn i5_a_pg_cron_job_that_runs_ends_with_its_login_and_starts_no_more() {
     // The row is still there, and the login as well: that it may not log in keeps the job from starting.
     assert_eq!(world.ask_in("ledger", JOBS).await, login.as_str());
     let refused = format!("role \"{login}\" is not permitted to log in");
-    world.until(starter, "1").await;
-    world.root(restart).await;
+    world.pg.scratch_mut().unwrap().restart().unwrap();
     for _ in 0..3_000 {
         if world.pg.scratch().log().contains(&refused) {
             break;
