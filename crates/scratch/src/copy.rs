@@ -86,7 +86,7 @@ impl Backup {
 
     fn ask(&mut self, sql: &str) -> Result<String, ScratchError> {
         let asked = self.psql.stdin.as_mut().map(|psql| writeln!(psql, "{sql};\n\\echo {MARK}"));
-        if !asked.is_some_and(|asked| asked.is_ok()) {
+        if asked.is_none_or(|asked| asked.is_err()) {
             return Err(Self::silent(&mut self.psql));
         }
         let mut answer = String::new();
