@@ -47,7 +47,7 @@ fn steps() -> Vec<Step> {
 }
 
 fn run(_: &[String]) -> Result<(), Failure> {
-    setup::ensure(&[For::Ci, For::Test, For::Fuzz])?;
+    setup::ensure(&[For::Ci, For::Test, For::Versions, For::Fuzz])?;
     let mut table = String::new();
     let mut failed = Vec::new();
     for Step { name, mut command } in steps() {

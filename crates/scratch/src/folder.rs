@@ -103,6 +103,20 @@ impl Folder {
         self.run_as.own(path)
     }
 
+    /// Gives a folder, and all in it, to the server's user, who alone reads it.
+    pub(crate) fn own_all(&self, path: &Path) -> Result<(), ScratchError> {
+        let failed = || ScratchError::system(format!("give {} to the server's user", path.display()));
+        let mut mode = 0o600;
+        if path.is_dir() {
+            mode = 0o700;
+            for entry in fs::read_dir(path).map_err(failed())? {
+                self.own_all(&entry.map_err(failed())?.path())?;
+            }
+        }
+        fs::set_permissions(path, fs::Permissions::from_mode(mode)).map_err(failed())?;
+        self.run_as.own(path)
+    }
+
     /// Appends to a file that is there.
     pub(crate) fn append(&self, path: &Path, text: &str) -> Result<(), ScratchError> {
         let before = fs::read_to_string(path).map_err(ScratchError::system(format!("read {}", path.display())))?;

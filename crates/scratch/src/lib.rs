@@ -7,6 +7,7 @@
 //! Never for data of worth: durability is off unless asked for.
 
 mod certificate;
+mod copy;
 mod error;
 mod find;
 mod folder;
@@ -14,6 +15,6 @@ mod options;
 mod server;
 
 pub use error::ScratchError;
-pub use find::Binaries;
+pub use find::{Binaries, CHOSEN};
 pub use options::{Durability, Encryption, Options};
 pub use server::Scratch;

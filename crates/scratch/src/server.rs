@@ -13,6 +13,7 @@ use rustix::process::{Pid, Signal, kill_process};
 use crate::{
     Binaries, Options, ScratchError,
     certificate::Certificate,
+    copy,
     folder::{Folder, random_password},
 };
 
@@ -37,7 +38,14 @@ impl Scratch {
     /// # Errors
     /// [`ScratchError`]: PostgreSQL isn't installed, or something about it failed, with the end of its log.
     pub fn start(options: Options) -> Result<Self, ScratchError> {
-        let binaries = Binaries::find()?;
+        Self::start_in(Binaries::find()?, options)
+    }
+
+    /// Makes a server of these programs and waits until it is ready.
+    ///
+    /// # Errors
+    /// As [`Scratch::start`].
+    pub fn start_in(binaries: Binaries, options: Options) -> Result<Self, ScratchError> {
         let folder = Folder::make()?;
         let certificate = Certificate::make()?;
         let password = random_password()?;
@@ -63,15 +71,12 @@ impl Scratch {
     /// [`ScratchError`], also when this server isn't running.
     pub fn standby(&self) -> Result<Self, ScratchError> {
         let folder = Folder::make()?;
-        let mut copy = folder.run_as.command(&self.binaries.program("pg_basebackup")?);
-        copy.env("PGPASSWORD", &self.password).arg("--pgdata").arg(folder.data());
-        copy.args(["--write-recovery-conf", "--wal-method=stream", "--checkpoint=fast", "--no-sync"]);
-        copy.arg("--host").arg(self.folder.path()).args(["--username=postgres", "--port"]).arg(self.port.to_string());
-        finish("pg_basebackup", copy.output())?;
-        let sockets = folder.path().display().to_string();
+        copy::copy(&mut self.psql("postgres")?, &self.folder.data(), &folder)?;
+        let (sockets, primary) = (folder.path().display(), self.folder.path().display());
+        let from = format!("host={primary} port={} user=postgres password={}", self.port, self.password);
         folder.append(
             &folder.data().join("postgresql.auto.conf"),
-            &format!("unix_socket_directories = '{sockets}'\nhot_standby = on\n"),
+            &format!("unix_socket_directories = '{sockets}'\nhot_standby = on\nprimary_conninfo = '{from}'\n"),
         )?;
         Self::launch(self.binaries.clone(), folder, self.certificate.clone(), self.password.clone())
     }
@@ -177,11 +182,16 @@ impl Scratch {
     /// # Errors
     /// [`ScratchError::Program`] with what `psql` said.
     pub fn sql(&self, database: &str, sql: &str) -> Result<String, ScratchError> {
+        finish("psql", self.psql(database)?.args(["-c", sql]).stdin(Stdio::null()).output())
+    }
+
+    /// `psql` as the superuser, over the Unix socket, printing rows unaligned and stopping at the first error.
+    fn psql(&self, database: &str) -> Result<Command, ScratchError> {
         let mut psql = Command::new(self.psql_path()?);
-        psql.args(["-X", "-q", "-A", "-t", "-v", "ON_ERROR_STOP=1", "-U", "postgres", "-d", database, "-c", sql]);
+        psql.args(["-X", "-q", "-A", "-t", "-v", "ON_ERROR_STOP=1", "-U", "postgres", "-d", database]);
         psql.arg("-h").arg(self.folder.path()).arg("-p").arg(self.port.to_string());
-        psql.env("PGPASSWORD", &self.password).env_remove("PGOPTIONS").env_remove("PGSERVICE").stdin(Stdio::null());
-        finish("psql", psql.output())
+        psql.env("PGPASSWORD", &self.password).env_remove("PGOPTIONS").env_remove("PGSERVICE");
+        Ok(psql)
     }
 
     /// Its port on 127.0.0.1.
@@ -226,7 +236,7 @@ impl Scratch {
         fs::read(self.folder.log()).map(|bytes| String::from_utf8_lossy(&bytes).into_owned()).unwrap_or_default()
     }
 
-    /// The `psql` beside the server.
+    /// The `psql` beside the server, or wherever there is one.
     ///
     /// # Errors
     /// When there is none.

@@ -1,6 +1,20 @@
 //! A throwaway server does what its documentation says.
 
-use daypass_scratch::{Options, Scratch, ScratchError};
+use daypass_scratch::{Binaries, CHOSEN, Options, Scratch, ScratchError};
+
+/// What says in the tests' output which server they ran on says the truth.
+#[test]
+fn the_server_is_the_one_that_was_chosen() {
+    let binaries = Binaries::find().unwrap();
+    if let Some(chosen) = std::env::var_os(CHOSEN) {
+        assert!(binaries.folder().starts_with(std::path::Path::new(&chosen).canonicalize().unwrap()));
+    }
+    let program = std::process::Command::new(binaries.program("postgres").unwrap()).arg("--version").output().unwrap();
+    let scratch = Scratch::start_in(binaries, Options::default()).unwrap();
+    let running = scratch.sql("postgres", "SHOW server_version").unwrap();
+    let said = String::from_utf8(program.stdout).unwrap();
+    assert!(said.trim().ends_with(running.trim()), "{said} runs as {running}");
+}
 
 #[test]
 fn a_server_starts_restarts_and_goes_away_with_its_folder() {

@@ -87,10 +87,10 @@ impl Pg {
         ))
         .await
         .unwrap();
-        let version: i32 =
-            root.query_one("SELECT current_setting('server_version_num')::int", &[]).await.unwrap().get(0);
-        if version >= 160_000 {
-            let sql = format!("GRANT {read}, {write}, {owner} TO {administrator} WITH ADMIN OPTION");
+        if self.version().await >= 160_000 {
+            // The least that does: neither their rights, nor the right to act as them.
+            let sql =
+                format!("GRANT {read}, {write}, {owner} TO {administrator} WITH ADMIN TRUE, INHERIT FALSE, SET FALSE");
             root.batch_execute(&sql).await.unwrap();
         }
         for name in [database, other_database] {
@@ -179,6 +179,12 @@ impl Pg {
     pub async fn backends_of(&self, login: &str) -> Vec<i32> {
         let sql = "SELECT pid FROM pg_stat_activity WHERE usename = $1 ORDER BY pid";
         self.superuser().await.query(sql, &[&login]).await.unwrap().iter().map(|row| row.get(0)).collect()
+    }
+
+    /// The server's version, like 150004.
+    pub async fn version(&self) -> i32 {
+        let root = self.superuser_in("postgres").await;
+        root.query_one("SELECT current_setting('server_version_num')::int", &[]).await.unwrap().get(0)
     }
 
     /// Whether there is such a role.

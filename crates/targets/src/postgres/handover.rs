@@ -8,14 +8,14 @@ use super::{
     connect::Session,
     error::{self, DENIED, DUPLICATE, UNIQUE, lacking},
     names::{ident, literal},
-    roles::Login,
+    roles::{self, Login},
 };
 
 /// Sees that the quarantine role is there: nobody's member, no login, no rights.
 pub(super) async fn see_to_quarantine(session: &Session, at: &Administration) -> Result<(), TargetError> {
     let name = LoginName::quarantine(at.installation);
-    let sql = "SELECT pg_has_role(oid, 'MEMBER') FROM pg_roles WHERE rolname = $1";
-    let rows = session.rows("look for the quarantine role", sql, &[(&name, Type::TEXT)]).await?;
+    let sql = format!("SELECT {} FROM pg_roles WHERE rolname = $1", roles::acts_as(session));
+    let rows = session.rows("look for the quarantine role", &sql, &[(&name, Type::TEXT)]).await?;
     let (role, administrator) = (ident(&name), ident(at.target.administrator.as_str()));
     let grant = format!("GRANT {role} TO {administrator}");
     let sql = match rows.first() {
@@ -157,11 +157,8 @@ fn to_quarantine(login: &LoginName, quarantine: &str) -> String {
 
 /// The administrator borrows the declared owner for this transaction, unless it is a member anyway.
 async fn to_owner(session: &Session, at: &Administration, from: &str, owner: &str) -> Result<String, TargetError> {
-    let sql = match session.version {
-        160_000.. => "SELECT pg_has_role(oid, 'SET') AND pg_has_role(oid, 'USAGE') FROM pg_roles WHERE rolname = $1",
-        _ => "SELECT pg_has_role(oid, 'USAGE') FROM pg_roles WHERE rolname = $1",
-    };
-    let rows = session.rows("tell a membership", sql, &[(&owner, Type::TEXT)]).await?;
+    let sql = format!("SELECT {} FROM pg_roles WHERE rolname = $1", roles::acts_as(session));
+    let rows = session.rows("tell a membership", &sql, &[(&owner, Type::TEXT)]).await?;
     let Some(row) = rows.first() else {
         return Err(TargetError::RoleMissing { role: owner.to_owned(), address: session.address.clone() });
     };

@@ -17,11 +17,11 @@ use super::{
 /// A login, and what else it could act as.
 #[derive(Debug, Clone)]
 pub(super) struct Subject {
-    name: String,
+    pub(super) name: String,
     oid: u32,
-    since: Option<u32>,
+    pub(super) since: Option<u32>,
     /// Roles that it is a member of, directly or not.
-    others: BTreeMap<u32, String>,
+    pub(super) others: BTreeMap<u32, String>,
 }
 
 impl Subject {
@@ -144,23 +144,27 @@ pub(super) async fn of_server(
     Ok(found)
 }
 
-/// Who was made a member of a login. Before 16 every role may give membership in itself.
+/// Who was made a member of a login. Before 16 every role may give membership in itself, and we may take it back; from
+/// 16 on only we and superusers may give it, and what a superuser gave goes when the login is dropped.
 async fn members(session: &Session, at: &Administration, subjects: &[Subject]) -> Result<Vec<Found>, TargetError> {
     let oids: Vec<u32> = subjects.iter().map(|subject| subject.oid).collect();
     let administrator = at.target.administrator.as_str();
-    let sql = "SELECT m.roleid, r.rolname::text FROM pg_auth_members m JOIN pg_roles r ON r.oid = m.member \
-         WHERE m.roleid = ANY ($1) AND r.rolname <> $2 GROUP BY 1, 2";
+    let sql = "SELECT m.roleid, r.rolname::text, bool_or(m.grantor <> a.oid) FROM pg_auth_members m \
+         JOIN pg_roles r ON r.oid = m.member CROSS JOIN pg_roles a \
+         WHERE m.roleid = ANY ($1) AND r.rolname <> $2 AND a.rolname = $2 GROUP BY 1, 2";
     let rows =
         session.rows("show members of logins", sql, &[(&oids, Type::OID_ARRAY), (&administrator, Type::TEXT)]).await?;
     let mut found = Vec::new();
     for row in &rows {
+        let stays = session.version >= 160_000 && session.get::<bool>(row, 2)?;
+        let how = if stays { "by somebody else; goes with the login" } else { "taken back" };
         found.push(Found {
             login: name_of(subjects, session.get(row, 0)?),
             kind: ResidueKind::Membership,
             owner: None,
             database: None,
             name: session.get(row, 1)?,
-            detail: "was made a member of the login; taken back".into(),
+            detail: format!("was made a member of the login, {how}"),
             undone: true,
         });
     }
@@ -181,7 +185,6 @@ pub(super) async fn of_databases(
         found.extend(objects(&inside, &database, subjects, shared).await?);
         found.extend(made_as_another(&inside, &database, subjects, shared).await?);
         found.extend(opened_to_public(&inside, &database, subjects).await?);
-        found.extend(cron_jobs(&inside, &database, subjects).await?);
         pool.give_back(inside);
         shared = false;
     }
@@ -345,33 +348,6 @@ async fn opened_to_public(session: &Session, database: &str, subjects: &[Subject
             owner: Some(owner),
             database: Some(database.to_owned()),
             name: session.get::<Option<String>>(&row, 2)?.unwrap_or_default(),
-            undone: false,
-        });
-    }
-    Ok(found)
-}
-
-/// Jobs of pg_cron. Only where the extension itself is installed, which takes a superuser: a schema of that name alone
-/// may be anybody's. The jobs can't run once the login is gone; they are listed all the same.
-async fn cron_jobs(session: &Session, database: &str, subjects: &[Subject]) -> Result<Vec<Found>, TargetError> {
-    let sql = "SELECT FROM pg_extension e JOIN pg_depend d ON d.refclassid = 'pg_extension'::regclass AND \
-         d.refobjid = e.oid AND d.deptype = 'e' AND d.classid = 'pg_class'::regclass AND d.objid = to_regclass('cron.job') \
-         WHERE e.extname = 'pg_cron'";
-    if session.rows("look for pg_cron", sql, &[]).await?.is_empty() {
-        return Ok(Vec::new());
-    }
-    let names: Vec<&str> = subjects.iter().map(|subject| subject.name.as_str()).collect();
-    let sql = "SELECT username::text, jobid::text, schedule::text FROM cron.job WHERE username = ANY ($1)";
-    let mut found = Vec::new();
-    for row in session.rows("list cron jobs", sql, &[(&names, Type::TEXT_ARRAY)]).await? {
-        let schedule: String = session.get(&row, 2)?;
-        found.push(Found {
-            login: session.get(&row, 0)?,
-            kind: ResidueKind::CronJob,
-            owner: None,
-            database: Some(database.to_owned()),
-            name: session.get(&row, 1)?,
-            detail: format!("scheduled {schedule}"),
             undone: false,
         });
     }

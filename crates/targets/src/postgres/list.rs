@@ -1,4 +1,5 @@
-//! Listing: under the lock, cut again, roll back what was prepared, and say what is there. Nothing is dropped (I5).
+//! Listing: under the lock, cut again, roll back what was prepared, unschedule jobs, and say what is there. Nothing is
+//! dropped (I5).
 
 use std::collections::BTreeMap;
 
@@ -9,7 +10,7 @@ use daypass_ports::targets::{
 
 use super::{
     connect::{Pool, Session},
-    cut,
+    cron, cut,
     inventory::{self, Found, Subject},
     lock,
     names::{cut_short, ident},
@@ -131,6 +132,7 @@ async fn inspect<'a>(
     }
     found.extend(inventory::of_server(session, at, &seen).await?);
     found.extend(inventory::of_databases(pool, at, session, &seen).await?);
+    found.extend(cron::end_jobs(pool, at, session, &seen).await?);
     take_memberships_back(session, &found).await?;
     let counts = inventory::owned(session, &seen).await?;
     let residues = subjects.iter().map(|(ending, login)| {

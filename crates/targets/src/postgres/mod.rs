@@ -8,13 +8,14 @@
 //! | `roles` | what roles at the target can reach, and what is too strong to be given |
 //! | `lock` | one lock per login at the target |
 //! | `make`, `cut`, `list`, `remove`, `reap`, `doctor` | one verb of the port each |
-//! | `prepared`, `inventory`, `handover` | parts of the endings |
+//! | `prepared`, `cron`, `inventory`, `handover` | parts of the endings |
 //!
 //! Whoever used a login may have left traps: functions, operators and schemas with familiar names, in every database.
 //! So administrator connections have `search_path = pg_catalog`, call nothing that a login could have defined, and
 //! nothing here evaluates expressions of user objects.
 
 mod connect;
+mod cron;
 mod cut;
 mod dial;
 mod doctor;

@@ -111,12 +111,23 @@ pub(super) struct Reached {
     pub(super) admin: bool,
 }
 
-/// Programs and files of the server: what is started or written there outlives every backend.
-const OF_THE_MACHINE: [(&str, &str); 3] = [
+/// Programs, files and workers of the server: what is started or written there outlives every backend.
+const OF_THE_MACHINE: [(&str, &str); 4] = [
     ("pg_execute_server_program", "runs programs on the server"),
     ("pg_write_server_files", "writes files on the server"),
+    // Since 16; before that it took a superuser.
+    ("pg_create_subscription", "makes subscriptions, whose workers go on when every session is over"),
     ("pg_read_server_files", "reads any file of the server, its password hashes among them"),
 ];
+
+/// SQL for whether we can act as the role of number `oid`, and have its rights. From 16 on being a member isn't enough:
+/// who made a role is one, and may have neither.
+pub(super) fn acts_as(session: &Session) -> &'static str {
+    match session.version {
+        160_000.. => "pg_has_role(oid, 'SET') AND pg_has_role(oid, 'USAGE')",
+        _ => "pg_has_role(oid, 'USAGE')",
+    }
+}
 
 /// What the named roles reach. Names that don't exist are simply not in the answer.
 pub(super) async fn reached_from<S: AsRef<str> + Sync>(

@@ -180,6 +180,25 @@ impl World {
         panic!("never {answer}: {sql}");
     }
 
+    /// Whether the administrator login could act as a role, or has its rights.
+    pub async fn administrator_is(&self, role: &PgRole) -> bool {
+        let how = if self.pg.version().await >= 160_000 { &["USAGE", "SET"][..] } else { &["MEMBER"] };
+        let administrator = &self.pg.administrator;
+        let is = how.iter().map(|how| format!("pg_has_role('{administrator}', '{role}', '{how}')"));
+        self.ask(&format!("SELECT {}", is.collect::<Vec<_>>().join(" OR "))).await == "true"
+    }
+
+    /// From 16 on a login may not act as what it is a member of. That is seen here; then somebody else lets it, so that
+    /// what comes of it is tried there too. Up to 15 it may by itself.
+    pub async fn let_become(&self, client: &Client, login: &LoginName, role: &PgRole) {
+        if self.pg.version().await < 160_000 {
+            return;
+        }
+        let refused = client.batch_execute(&format!("SET ROLE {role}")).await.unwrap_err();
+        assert_eq!(refused.code().map(|code| code.code()), Some("42501"), "{refused:?}");
+        self.root(&format!("GRANT {role} TO \"{login}\" WITH INHERIT TRUE, SET TRUE")).await;
+    }
+
     pub async fn root(&self, sql: &str) {
         self.pg.superuser().await.batch_execute(sql).await.unwrap();
     }
