@@ -95,6 +95,12 @@ const NEEDS: &[Need] = &[
         uses: &[For::Test, For::Bench],
     },
     Need {
+        probe: Probe::Program("faketime"),
+        from: From::Debian("faketime"),
+        why: "the tests set a server's clock wrong, and no other",
+        uses: &[For::Test],
+    },
+    Need {
         probe: Probe::Server("pgbench"),
         from: From::Debian("postgresql-contrib"),
         why: "the bench measures with it",
@@ -302,7 +308,7 @@ mod tests {
         let needs: Vec<&Need> = NEEDS.iter().collect();
         let advice = advice(&needs);
         assert!(advice.contains(
-            "sudo apt-get install g++ haproxy openssl pgbouncer postgresql postgresql-client postgresql-contrib\n"
+            "sudo apt-get install faketime g++ haproxy openssl pgbouncer postgresql postgresql-client postgresql-contrib\n"
         ));
         assert!(advice.contains("rustup component add clippy rustfmt\n"));
         assert!(advice.contains("extension dblink") && advice.contains("cargo clippy"));

@@ -51,6 +51,11 @@ pub enum ProblemKind {
 }
 
 impl Problem {
+    /// The code of what a target said, or didn't.
+    pub(crate) const TARGET: &str = "target";
+    /// The code of a credential that can't be read.
+    pub(crate) const CREDENTIAL: &str = "credential";
+
     /// A problem.
     pub fn new(kind: ProblemKind, code: &'static str, what: impl Into<String>, next: impl Into<String>) -> Self {
         Self { kind, code, what: what.into(), next: next.into() }
@@ -122,13 +127,13 @@ impl From<CommitError> for Problem {
 
 impl From<TargetError> for Problem {
     fn from(error: TargetError) -> Self {
-        Self::new(ProblemKind::Unavailable, "target", error.to_string(), "")
+        Self::new(ProblemKind::Unavailable, Self::TARGET, error.to_string(), "")
     }
 }
 
 impl From<CredentialError> for Problem {
     fn from(error: CredentialError) -> Self {
-        Self::new(ProblemKind::Unavailable, "credential", error.to_string(), "")
+        Self::new(ProblemKind::Unavailable, Self::CREDENTIAL, error.to_string(), "")
     }
 }
 
