@@ -201,7 +201,7 @@ impl App {
             return Ok(None);
         }
         let problem = Problem::new(
-            ProblemKind::TooMany,
+            ProblemKind::Conflict,
             "too_many_sessions",
             format!("{open} sessions are open under this grant, which is as many as {} allows", resource.name),
             "close one of them: `daypass sessions`",

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use daypass_domain::grant::Refusal;
+use daypass_domain::{Span, grant::Refusal};
 use daypass_policy::BadFacts;
 use daypass_ports::{
     record::{CommitError, Kind},
@@ -45,7 +45,10 @@ pub enum ProblemKind {
     /// Somebody else changed it meanwhile. Use cases try again by themselves.
     Stale,
     /// Too often.
-    TooMany,
+    TooMany {
+        /// How long until the next try is taken.
+        wait: Span,
+    },
     /// The server, its store or a target can't do it now.
     Unavailable,
 }

@@ -258,7 +258,7 @@ fn a_thousand_wrong_passwords() {
     // Ten for a name at once and two a minute after, however long this takes: never a thousand.
     assert!((1..100).contains(&unauthorized), "{unauthorized} were tried");
     let said = stranger.fails(7, &login);
-    assert!(said.contains("too many"), "{said}");
+    assert!(said.contains("too many") && said.contains("next: wait "), "{said}");
     // Who is in is not put out by it.
     alice.ok(&["whoami"]);
     let request = alice.asks("readonly");
