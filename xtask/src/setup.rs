@@ -111,6 +111,12 @@ const NEEDS: &[Need] = &[
         uses: &[For::Test, For::Bench],
     },
     Need {
+        probe: Probe::Program("faketime"),
+        from: From::Debian("faketime"),
+        why: "the tests set a server's clock wrong, and no other",
+        uses: &[For::Test],
+    },
+    Need {
         probe: Probe::Server("pgbench"),
         from: From::Debian("postgresql-contrib"),
         why: "the bench measures with it",
@@ -323,8 +329,8 @@ mod tests {
         let needs: Vec<&Need> = NEEDS.iter().collect();
         let advice = advice(&needs);
         assert!(advice.contains(
-            "sudo apt-get install g++ haproxy npm openssl pgbouncer postgresql postgresql-15-cron postgresql-client \
-             postgresql-contrib\n"
+            "sudo apt-get install faketime g++ haproxy npm openssl pgbouncer postgresql postgresql-15-cron \
+             postgresql-client postgresql-contrib\n"
         ));
         assert!(advice.contains("rustup component add clippy rustfmt\n"));
         assert!(advice.contains("extension dblink") && advice.contains("cargo clippy"));

@@ -28,6 +28,9 @@ pub struct Problem {
     /// Which field of the body or parameter of the query is wrong, like `duration_s` or `approvals[0].role`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub field: Option<String>,
+    /// In how many seconds to try again, as `Retry-After` says too; absent where waiting alone doesn't help.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub retry_after_s: Option<u64>,
 }
 
 impl Problem {
@@ -45,6 +48,7 @@ impl Problem {
             code: code.to_owned(),
             next: None,
             field: None,
+            retry_after_s: None,
         }
     }
 

@@ -116,7 +116,11 @@ impl App {
         }
         let (grant, login) = match self.with_login(grant, &role, &facts).await {
             Ok(made) => made,
-            Err(problem) => return Ok(refused(RefusalKind::TargetUnavailable, &problem)),
+            Err(problem) if matches!(problem.code, Problem::TARGET | Problem::CREDENTIAL) => {
+                return Ok(refused(RefusalKind::TargetUnavailable, &problem));
+            }
+            // The store's word, and none about the target: read anew, or nothing is given now.
+            Err(problem) => return Err(problem),
         };
         self.permit(ask, &grant, &login, &request, &facts, &decision).await
     }
@@ -197,7 +201,7 @@ impl App {
             return Ok(None);
         }
         let problem = Problem::new(
-            ProblemKind::TooMany,
+            ProblemKind::Conflict,
             "too_many_sessions",
             format!("{open} sessions are open under this grant, which is as many as {} allows", resource.name),
             "close one of them: `daypass sessions`",
@@ -398,7 +402,11 @@ fn refusal(kind: RefusalKind, problem: &Problem) -> Refusal {
         | RefusalKind::Forbidden
         | RefusalKind::TooMany => "access refused",
     };
-    Refusal { kind, message: message.to_owned(), detail: problem.what.clone(), hint: problem.next.clone() }
+    let hint = match (problem.next.as_str(), kind) {
+        ("", RefusalKind::NothingGiven) => "Try again; if it lasts, ask whoever runs Daypass.",
+        (next, _) => next,
+    };
+    Refusal { kind, message: message.to_owned(), detail: problem.what.clone(), hint: hint.to_owned() }
 }
 
 fn no_such_resource(ask: &OpenSession) -> Refusal {

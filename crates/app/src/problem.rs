@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use daypass_domain::grant::Refusal;
+use daypass_domain::{Span, grant::Refusal};
 use daypass_policy::BadFacts;
 use daypass_ports::{
     record::{CommitError, Kind},
@@ -45,12 +45,20 @@ pub enum ProblemKind {
     /// Somebody else changed it meanwhile. Use cases try again by themselves.
     Stale,
     /// Too often.
-    TooMany,
+    TooMany {
+        /// How long until the next try is taken.
+        wait: Span,
+    },
     /// The server, its store or a target can't do it now.
     Unavailable,
 }
 
 impl Problem {
+    /// The code of what a target said, or didn't.
+    pub(crate) const TARGET: &str = "target";
+    /// The code of a credential that can't be read.
+    pub(crate) const CREDENTIAL: &str = "credential";
+
     /// A problem.
     pub fn new(kind: ProblemKind, code: &'static str, what: impl Into<String>, next: impl Into<String>) -> Self {
         Self { kind, code, what: what.into(), next: next.into() }
@@ -122,13 +130,13 @@ impl From<CommitError> for Problem {
 
 impl From<TargetError> for Problem {
     fn from(error: TargetError) -> Self {
-        Self::new(ProblemKind::Unavailable, "target", error.to_string(), "")
+        Self::new(ProblemKind::Unavailable, Self::TARGET, error.to_string(), "")
     }
 }
 
 impl From<CredentialError> for Problem {
     fn from(error: CredentialError) -> Self {
-        Self::new(ProblemKind::Unavailable, "credential", error.to_string(), "")
+        Self::new(ProblemKind::Unavailable, Self::CREDENTIAL, error.to_string(), "")
     }
 }
 

@@ -62,10 +62,10 @@ async fn answer(control: &Arc<Control>, route: &Arc<Route>, request: Request) ->
     let Parts { uri, headers, .. } = parts;
     let call = Call { control: Arc::clone(&control), caller, peer, path, uri, headers, stopping };
     match (route.once, key, principal) {
-        (Once::Kept, Some(key), Some(principal)) => {
+        (Once::Kept | Once::KeptIfItCan, Some(key), Some(principal)) => {
             finish(async move { idempotent::once(&control, &route, principal, &key, asked, call, body).await }).await
         }
-        (Once::Kept | Once::Refused | Once::Idempotent, _, _) => {
+        (Once::Kept | Once::KeptIfItCan | Once::Refused | Once::Idempotent, _, _) => {
             let answer = (route.run)(call, body)?;
             finish(answer).await
         }
@@ -131,13 +131,13 @@ fn idempotency_key(route: &Route, headers: &HeaderMap) -> Result<Option<String>>
         return Err(bad("there are several idempotency keys"));
     }
     match (route.once, route.access) {
-        (Once::Refused, _) | (Once::Kept, Access::Anybody) => Err(Fault::new(
+        (Once::Refused, _) | (Once::Kept | Once::KeptIfItCan, Access::Anybody) => Err(Fault::new(
             StatusCode::UNPROCESSABLE_ENTITY,
             "idempotency_not_kept",
             "the answer to this may hold a secret that is shown once and kept nowhere, so it can't be said again",
             "send it without `Idempotency-Key`; before trying again, look whether it was done",
         )),
-        (Once::Kept, Access::Scope(_)) => {
+        (Once::Kept | Once::KeptIfItCan, Access::Scope(_)) => {
             let text = one.to_str().map_err(|_| bad("an idempotency key has visible ASCII characters only"))?;
             Ok(Some(text.to_owned()))
         }

@@ -59,14 +59,26 @@ pub const fn status_of(kind: ProblemKind) -> StatusCode {
         ProblemKind::NotAllowed | ProblemKind::NeedsSecondFactor => StatusCode::FORBIDDEN,
         ProblemKind::NotFound => StatusCode::NOT_FOUND,
         ProblemKind::Conflict | ProblemKind::Stale => StatusCode::CONFLICT,
-        ProblemKind::TooMany => StatusCode::TOO_MANY_REQUESTS,
+        ProblemKind::TooMany { .. } => StatusCode::TOO_MANY_REQUESTS,
         ProblemKind::Unavailable => StatusCode::SERVICE_UNAVAILABLE,
     }
 }
 
 impl From<daypass_app::Problem> for Fault {
     fn from(problem: daypass_app::Problem) -> Self {
-        Self::new(status_of(problem.kind), problem.code, problem.what, problem.next)
+        let mut fault = Self::new(status_of(problem.kind), problem.code, problem.what, problem.next);
+        fault.0.retry_after_s = match problem.kind {
+            ProblemKind::TooMany { wait } => u64::try_from(wait.secs()).ok(),
+            ProblemKind::Invalid
+            | ProblemKind::Unauthenticated
+            | ProblemKind::NotAllowed
+            | ProblemKind::NeedsSecondFactor
+            | ProblemKind::NotFound
+            | ProblemKind::Conflict
+            | ProblemKind::Stale
+            | ProblemKind::Unavailable => None,
+        };
+        fault
     }
 }
 
@@ -84,6 +96,10 @@ impl IntoResponse for Fault {
         let mut response = (status, body).into_response();
         let headers = response.headers_mut();
         headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(MEDIA_TYPE));
+        if let Some(seconds) = self.0.retry_after_s {
+            // RFC 9110, 10.2.3.
+            headers.insert(header::RETRY_AFTER, HeaderValue::from(seconds));
+        }
         if status == StatusCode::UNAUTHORIZED {
             headers.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer realm=\"daypass\""));
         }

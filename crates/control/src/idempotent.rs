@@ -9,13 +9,16 @@ use axum::{
     http::{HeaderName, HeaderValue, Method, StatusCode, Uri, header},
     response::{IntoResponse as _, Response},
 };
-use daypass_app::idempotency::{Began, Reservation};
+use daypass_app::{
+    ProblemKind,
+    idempotency::{Began, Reservation},
+};
 use daypass_domain::{Digest, PrincipalId};
 
 use crate::{
     call::Call,
     fault::{Fault, Result},
-    route::{ReadBody, Route},
+    route::{Once, ReadBody, Route},
     state::Control,
 };
 
@@ -42,7 +45,14 @@ pub(crate) async fn once(
     call: Call,
     body: ReadBody,
 ) -> Result<Response> {
-    match control.app().begin_once(principal, key, asked).await? {
+    let began = match control.app().begin_once(principal, key, asked).await {
+        Err(problem) if problem.kind == ProblemKind::Unavailable && route.once == Once::KeptIfItCan => {
+            tracing::warn!(%problem, "what takes away is done without its idempotency key, which can't be recorded");
+            return (route.run)(call, body)?.await;
+        }
+        began => began?,
+    };
+    match began {
         Began::Again { status, body } => Ok(again(status, body)),
         Began::First(reservation) => {
             let answer = match (route.run)(call, body) {

@@ -70,7 +70,7 @@ fn operation(route: &Route) -> Operation {
     for parameter in &route.query {
         operation = operation.parameter(parameter.clone());
     }
-    if route.once == Once::Kept {
+    if matches!(route.once, Once::Kept | Once::KeptIfItCan) {
         let text = ObjectBuilder::new().schema_type(Type::String).max_length(Some(daypass_app::idempotency::KEY_MAX));
         let header = ParameterBuilder::new().name("Idempotency-Key").parameter_in(ParameterIn::Header);
         operation = operation.parameter(header.required(Required::False).schema(Some(text)));
@@ -118,7 +118,7 @@ fn description(route: &Route) -> String {
     }
     said.push_str(match route.once {
         Once::Refused => " Takes no idempotency key.",
-        Once::Reads | Once::Kept | Once::Idempotent => "",
+        Once::Reads | Once::Kept | Once::KeptIfItCan | Once::Idempotent => "",
     });
     said
 }

@@ -67,6 +67,8 @@ pub enum Once {
     Reads,
     /// The answer is kept for a day and said again.
     Kept,
+    /// The same, where the key can be recorded. Where it can't it is done all the same: what takes away never waits. // I1
+    KeptIfItCan,
     /// It is refused: the answer may hold a secret, which is shown once and kept nowhere.
     Refused,
     /// It means nothing: doing it twice is doing it once.
@@ -215,6 +217,12 @@ impl Route {
     #[must_use]
     pub fn only_looks(self) -> Self {
         Self { once: Once::Reads, ..self }
+    }
+
+    /// It takes away, so it is done whether its idempotency key can be recorded or not. // I1
+    #[must_use]
+    pub fn takes_away(self) -> Self {
+        Self { once: Once::KeptIfItCan, ..self }
     }
 
     /// Its answer may hold a secret, so an idempotency key is refused.

@@ -46,7 +46,12 @@ fn told(failure: &failure::Failure, json: bool) -> String {
 fn log(server: bool) {
     let level = if server { "info" } else { "error" };
     let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new(level));
-    let builder = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
+    let builder = tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(std::io::stderr)
+        // What can't be written is dropped. It would be told on standard error otherwise, which panics where that can't be
+        // written either: a log on a full disk would end the task that meant to log.
+        .log_internal_errors(false);
     if std::env::var_os("DAYPASS_LOG").is_some_and(|v| v == "json") {
         builder.json().init();
     } else {

@@ -166,7 +166,7 @@ fn key(tries: &Tries, name: &str, peer: IpAddr) -> String {
 
 pub(super) fn too_many(seconds: u64) -> Problem {
     Problem::new(
-        ProblemKind::TooMany,
+        ProblemKind::TooMany { wait: Span::from_secs(u32::try_from(seconds).unwrap_or(u32::MAX)) },
         "too_many_attempts",
         format!("there were too many attempts; the next is taken in {seconds} s"),
         "wait that long, then try again",
@@ -191,7 +191,7 @@ mod tests {
         let taken = (0..1_000).filter(|_| attempts.take("alice", peer(1), at(0)).is_ok()).count();
         assert_eq!(taken, 10);
         let problem = attempts.take("alice", peer(1), at(0)).unwrap_err();
-        assert_eq!(problem.kind, ProblemKind::TooMany);
+        assert_eq!(problem.kind, ProblemKind::TooMany { wait: Span::from_secs(30) });
         assert!(problem.what.contains("30 s"), "{problem}");
         assert!(attempts.take("alice", peer(1), at(30)).is_ok());
         assert!(attempts.take("alice", peer(1), at(31)).is_err());

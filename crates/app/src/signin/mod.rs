@@ -121,7 +121,7 @@ impl App {
                     | ProblemKind::NotFound
                     | ProblemKind::Conflict
                     | ProblemKind::Stale
-                    | ProblemKind::TooMany
+                    | ProblemKind::TooMany { .. }
                     | ProblemKind::Unavailable => {
                         self.limits.give_back(&input.name, input.peer, self.clock.boot());
                     }

@@ -34,8 +34,12 @@ pub(crate) fn routes() -> Vec<Route> {
         Route::get("/v1/grants/{id}", Scope(TokenScope::Read), "One grant", show),
         Route::post("/v1/grants/{id}/extend", Scope(TokenScope::Request), "Move a grant's deadline", extend)
             .writes(&[event::GRANT_EXTENDED, event::REFUSED]),
-        Route::post("/v1/grants/{id}/release", Scope(TokenScope::Request), "Give a grant back", release).writes(ENDS),
-        Route::post("/v1/revoke", Scope(TokenScope::Request), "Take access away", revoke::revoke).writes(ENDS),
+        Route::post("/v1/grants/{id}/release", Scope(TokenScope::Request), "Give a grant back", release)
+            .writes(ENDS)
+            .takes_away(),
+        Route::post("/v1/revoke", Scope(TokenScope::Request), "Take access away", revoke::revoke)
+            .writes(ENDS)
+            .takes_away(),
     ]
 }
 

@@ -21,6 +21,7 @@ pub(crate) fn routes() -> Vec<Route> {
             .query::<WhoseQuery>(),
         Route::get("/v1/sessions/{id}", Scope(TokenScope::Read), "One session", show),
         Route::post("/v1/sessions/{id}/kill", Scope(TokenScope::Request), "End one session, and leave its grant", kill)
+            .takes_away()
             .writes(&[event::SESSION_KILLED, event::SESSION_CLOSED]),
     ]
 }

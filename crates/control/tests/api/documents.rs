@@ -33,6 +33,7 @@ fn the_table_of_routes_is_as_it_was_agreed() {
         let once = match route.once {
             Once::Reads => "reads",
             Once::Kept => "kept",
+            Once::KeptIfItCan => "kept if it can",
             Once::Refused => "refused",
             Once::Idempotent => "idempotent",
         };
@@ -54,7 +55,7 @@ fn every_route_that_changes_something_says_what_it_writes() {
         }
         match route.once {
             Once::Reads => {}
-            Once::Kept | Once::Refused | Once::Idempotent => {
+            Once::Kept | Once::KeptIfItCan | Once::Refused | Once::Idempotent => {
                 assert!(!route.writes.is_empty(), "{route:?} changes something, and writes nothing (I1)");
             }
         }

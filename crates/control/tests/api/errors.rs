@@ -97,6 +97,9 @@ async fn wrong_passwords_run_out_and_name_nobody() {
         last = world.ask(wrong("carol")).await;
     }
     assert_eq!(last.status, 429, "{}", last.text());
+    let wait: u64 = last.header("retry-after").expect("it says when to come again").parse().unwrap();
+    assert!((1..=30).contains(&wait), "two a minute: {wait}");
+    assert_eq!(last.json()["retry_after_s"], wait);
     let there: std::net::SocketAddr = ([192, 0, 2, 7], 1).into();
     let else_where = Ask {
         peer: Some(there),

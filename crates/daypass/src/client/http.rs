@@ -158,7 +158,7 @@ impl Api {
             }
             (Err(error), _) => return Err(self.unreachable(&error)),
         };
-        let status = response.status();
+        let (status, retry_after_s) = (response.status(), retry_after(&response));
         let mut bytes = Vec::new();
         while let Some(chunk) = response.chunk().await.map_err(|e| self.unreachable(&e))? {
             if bytes.len() + chunk.len() > ANSWER_BYTES {
@@ -166,7 +166,7 @@ impl Api {
             }
             bytes.extend_from_slice(&chunk);
         }
-        Ok(if status.is_success() { Ok(bytes) } else { Err(problem(status, &bytes)) })
+        Ok(if status.is_success() { Ok(bytes) } else { Err(Problem { retry_after_s, ..problem(status, &bytes) }) })
     }
 
     fn unreachable(&self, error: &reqwest::Error) -> Failure {
@@ -219,6 +219,11 @@ fn parse<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Failure> {
         .map_err(|e| Failure::data(format!("the server's answer can't be understood: {e}. Are both of one version?")))
 }
 
+/// In how many seconds the server wants to be asked again (RFC 9110, 10.2.3), where it says so as a number.
+fn retry_after(response: &reqwest::Response) -> Option<u64> {
+    response.headers().get(reqwest::header::RETRY_AFTER)?.to_str().ok()?.trim().parse().ok()
+}
+
 /// What the server said of an answer that is no success (RFC 9457); its status where it said nothing else.
 fn problem(status: StatusCode, body: &[u8]) -> Problem {
     let said = serde_json::from_slice::<Problem>(body).ok();
@@ -243,6 +248,9 @@ pub fn refused(problem: &Problem) -> Failure {
         status if status.is_server_error() || status == StatusCode::TOO_MANY_REQUESTS => Exit::Unavailable,
         _ => Exit::Other,
     };
+    if let Some(seconds) = problem.retry_after_s {
+        return Failure::new(exit, shown_lines(&problem.detail), format!("wait {seconds} s, then try again"));
+    }
     let next = match (&problem.next, exit) {
         (Some(next), _) => shown_lines(next),
         (None, Exit::SignIn) => "daypass login".to_owned(),

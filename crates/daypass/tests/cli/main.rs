@@ -7,6 +7,9 @@ mod help;
 mod running;
 mod shapes;
 
+#[allow(dead_code)]
+#[path = "../house/around.rs"]
+mod around;
 /// The world of the whole house: what it offers is more than is needed here.
 #[allow(dead_code)]
 #[path = "../house/world.rs"]

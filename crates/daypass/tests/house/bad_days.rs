@@ -5,10 +5,12 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use rustls_pki_types::{CertificateDer, pem::PemObject};
 use serde_json::json;
 
-use crate::world::{PASSWORD, World, busy, ended, until};
+use crate::{
+    web,
+    world::{PASSWORD, World, busy, ended, until},
+};
 
 /// Every file below a folder.
 fn files(folder: &Path) -> Vec<PathBuf> {
@@ -256,7 +258,7 @@ fn a_thousand_wrong_passwords() {
     // Ten for a name at once and two a minute after, however long this takes: never a thousand.
     assert!((1..100).contains(&unauthorized), "{unauthorized} were tried");
     let said = stranger.fails(7, &login);
-    assert!(said.contains("too many"), "{said}");
+    assert!(said.contains("too many") && said.contains("next: wait "), "{said}");
     // Who is in is not put out by it.
     alice.ok(&["whoami"]);
     let request = alice.asks("readonly");
@@ -285,12 +287,7 @@ fn a_server_that_is_stopped_says_so_to_whoever_is_in() {
 }
 
 async fn a_thousand(url: String, authority: Vec<u8>) -> Vec<u16> {
-    let mut roots = rustls::RootCertStore::empty();
-    roots.add(CertificateDer::from_pem_slice(&authority).unwrap()).unwrap();
-    let provider = std::sync::Arc::new(rustls::crypto::aws_lc_rs::default_provider());
-    let tls = rustls::ClientConfig::builder_with_provider(provider).with_safe_default_protocol_versions().unwrap();
-    let tls = tls.with_root_certificates(roots).with_no_client_auth();
-    let client = reqwest::Client::builder().tls_backend_preconfigured(tls).no_proxy().build().unwrap();
+    let client = web::client(&authority);
     let mut statuses = Vec::new();
     for number in 0..1000 {
         let body = json!({ "name": "alice", "password": format!("{PASSWORD} {number}") });

@@ -1,8 +1,13 @@
 //! The whole house: a real server, real command lines, a real PostgreSQL.
 
+mod around;
 mod bad_days;
+mod clock;
 mod crash;
+mod disk;
 mod four_eyes;
+mod refusals;
 mod regions;
 mod story;
+mod web;
 mod world;

@@ -14,6 +14,8 @@ use std::{
 use daypass_scratch::{Options, Scratch};
 use serde_json::Value;
 
+use crate::around::Around;
+
 pub const PASSWORD: &str = "correct horse battery staple";
 const GATEKEEPER: &str = "gatekeeper";
 /// How long anything may take before a test gives up: no test measures time.
@@ -22,9 +24,10 @@ pub const PATIENCE: Duration = Duration::from_secs(90);
 pub struct World {
     pub folder: tempfile::TempDir,
     pub postgres: Scratch,
-    server: Option<Child>,
+    pub server: Option<Child>,
+    around: Around,
     api: u16,
-    gateway: u16,
+    pub gateway: u16,
 }
 
 impl Drop for World {
@@ -99,10 +102,14 @@ fn port() -> u16 {
 impl World {
     /// Everything runs, and nobody administers it.
     pub fn bare() -> Self {
+        Self::bare_in(Around::Plain)
+    }
+
+    fn bare_in(around: Around) -> Self {
         let postgres = Scratch::start(Options::default()).unwrap();
         furnish(&postgres);
         let folder = tempfile::tempdir().unwrap();
-        let mut world = Self { folder, postgres, server: None, api: port(), gateway: port() };
+        let mut world = Self { folder, postgres, server: None, around, api: port(), gateway: port() };
         fs::create_dir_all(world.config()).unwrap();
         fs::write(world.config().join("gatekeeper.password"), "of the gate").unwrap();
         fs::write(world.settings(), world.settings_text()).unwrap();
@@ -112,7 +119,12 @@ impl World {
 
     /// Ada administers, bob and alice work here, and the resources are declared.
     pub fn new() -> Self {
-        let world = Self::bare();
+        Self::new_in(Around::Plain)
+    }
+
+    /// The same, with a server that runs in what a test can change.
+    pub fn new_in(around: Around) -> Self {
+        let world = Self::bare_in(around);
         let ada = world.person("ada");
         let token = world.ready()["setup_token"].as_str().unwrap().to_owned();
         ada.ok(&["setup", "--server", &world.url(), "--name", "ada", &token]);
@@ -157,7 +169,7 @@ impl World {
     }
 
     pub fn serve(&self, data: &Path, config: &Path) -> Command {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_daypass"));
+        let mut command = self.around.program(env!("CARGO_BIN_EXE_daypass"), self.folder.path());
         command.arg("serve").arg("--data").arg(data).arg("--config").arg(config);
         command.env("NO_COLOR", "1").stdin(Stdio::null());
         command

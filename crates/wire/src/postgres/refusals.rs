@@ -54,6 +54,7 @@ pub(super) fn scram(user: &str, error: &ScramError) -> PgError {
     match error {
         ScramError::WrongProof => {
             PgError::fatal(Sqlstate::INVALID_PASSWORD, format!("password authentication failed for user \"{user}\""))
+                .with_detail("The secret is wrong or has run out, or there is no such user: which of them, isn't told.")
                 .with_hint("Run `daypass login`: it writes a fresh secret to the passfile, and secrets run out. The user is your Daypass user, not the target's.")
         }
         ScramError::Downgrade
