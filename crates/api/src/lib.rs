@@ -8,6 +8,7 @@
 //! Errors are [`Problem`]s (RFC 9457). Nothing here depends on how the server does anything.
 
 pub mod changes;
+pub mod connection;
 pub mod events;
 pub mod grants;
 pub mod health;
@@ -23,6 +24,7 @@ pub mod sessions;
 pub mod signin;
 pub mod time;
 pub mod tokens;
+pub mod words;
 
 pub use id::*;
 pub use problem::Problem;

@@ -4,6 +4,7 @@ use daypass_domain::{
     ApprovalId, Digest, Name, RequestId, Span,
     approval::{Approval, Narrowing, Picked},
     end::{EndCause, HeldFact},
+    notice::KnownTo,
     principal::{Actor, Via},
     request::{Request, RequestEvent, RequestState},
     resource::Resource,
@@ -22,11 +23,12 @@ impl App {
     /// Says yes to a request, perhaps to less than was asked. `seen` is the digest of what the approver looked at.
     ///
     /// # Errors
-    /// When it is a token that asks (I8), when they are a party to it, when their yes counts for nothing, when it has
+    /// When it is a token that asks (I8), when their second factor has to be shown first, when they are a party to it, when their yes counts for nothing, when it has
     /// changed since they looked, or when it isn't pending.
     pub async fn approve(&self, actor: &Actor, id: RequestId, seen: Seen, less: Less) -> Result<Answered> {
         self.clock_is_sound()?;
         person_only(actor)?;
+        self.must_be_fresh(actor).await?;
         retry_stale!(self.try_approve(actor, id, seen, &less).await)
     }
 
@@ -68,6 +70,7 @@ impl App {
         let region = facts.resource.value.region.clone();
         commit.entry(decision(event::APPROVED, ids, region, vec![self.subject_part(actor.principal, &approval)]));
         let parts = vec![self.decision_part(&judged)];
+        self.tell_of_settled(&request, &outcome, KnownTo::Nobody, &mut commit);
         self.record_settled(&request, &outcome, event::REJUDGED, parts, &facts, &mut commit);
         let intent = self.commit(commit, ()).await?;
         let entry = intent.committed().entries.first().copied().unwrap_or_default();
@@ -164,7 +167,7 @@ impl App {
         self.must_count(actor, &read.value).await?;
         let part = self.subject_part(actor.principal, &note);
         let event = RequestEvent::Deny { by: actor.principal, person: actor.person, note: part.id };
-        self.end_request(read, event, event::DENIED, vec![part]).await
+        self.end_request(read, event, event::DENIED, vec![part], KnownTo::Nobody).await
     }
 }
 

@@ -77,7 +77,7 @@ pub struct Page {
 }
 
 impl Page {
-    fn most(&self) -> u32 {
+    pub(crate) fn most(&self) -> u32 {
         match self.most {
             0 => 50,
             n => n.min(200),
@@ -353,6 +353,14 @@ impl App {
         let entry = session(event::SESSION_KILLED, ids, self.region_of(&grant).await?, Vec::new());
         self.taken.kill(id, entry.clone()); // I1: what takes away never waits
         self.record_kill(id, entry).await
+    }
+
+    /// Whether the actor may end a session that they see.
+    pub async fn may_kill(&self, actor: &Actor, view: &SessionView) -> bool {
+        match self.grant_row(view.session.grant).await {
+            Ok(grant) => view.session.is_open() && self.may_revoke(actor, &grant.value).await.is_ok(),
+            Err(_) => false,
+        }
     }
 
     /// Makes the end of one session durable. It relies on no row, so it can't be stale.

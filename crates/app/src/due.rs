@@ -7,6 +7,7 @@ use daypass_domain::{
     change::{Change, ChangeEvent},
     end::EndCause,
     grant::{Grant, GrantState},
+    notice::KnownTo,
     request::{Request, RequestEvent},
 };
 use daypass_ports::{
@@ -93,7 +94,7 @@ impl App {
         if read.value.clone().apply(RequestEvent::Expire, self.now()).is_err() {
             return Ok(());
         }
-        self.end_request(read, RequestEvent::Expire, event::EXPIRED, Vec::new()).await.map(drop)
+        self.end_request(read, RequestEvent::Expire, event::EXPIRED, Vec::new(), KnownTo::Nobody).await.map(drop)
     }
 
     async fn expire_change(&self, id: daypass_domain::ChangeId) -> Result<()> {

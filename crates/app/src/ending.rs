@@ -80,6 +80,7 @@ impl App {
             // A refusal says that it has ended already (or that its time isn't up after all, when it was extended).
             let Ok(next) = read.value.clone().apply(GrantEvent::End(cause.clone()), now) else { continue };
             commit.replace(&read, &next);
+            self.tell_of_end(&next, cause, commit);
             let parts = std::iter::once(self.operational_part(cause)).chain(said.iter().cloned()).collect();
             let mut ids = grant_ids(&next);
             ids.push(("cause", cause.word().to_owned()));

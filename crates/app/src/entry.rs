@@ -103,6 +103,12 @@ pub mod event {
         TOKEN_REVOKED = "token.revoked";
         /// The policies were switched.
         POLICY_SWITCHED = "policy.switched";
+        /// A channel took a notice: who was told what, when.
+        NOTICE_SENT = "notice.sent";
+        /// A notice couldn't be sent, and isn't tried any more.
+        NOTICE_GIVEN_UP = "notice.given_up";
+        /// Somebody tries whether notices arrive.
+        NOTICE_TRIED = "notice.tried";
         /// Somebody read evidence (I11).
         EVIDENCE_READ = "evidence.read";
     }

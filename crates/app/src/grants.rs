@@ -247,6 +247,7 @@ impl App {
         }
         let next = read.value.clone().apply(GrantEvent::Extend { deadline: later }, now)?;
         commit.replace(&read, &next);
+        self.tell_before_end(&next, &mut commit);
         let parts = vec![self.decision_part(&judged)];
         commit.entry(access(event::GRANT_EXTENDED, grant_ids(&next), region, parts));
         self.commit(commit, ()).await?;
@@ -276,6 +277,7 @@ impl App {
         facts.expect(&mut commit);
         commit.expect(&request);
         commit.replace(&read, &next);
+        self.tell_before_end(&next, &mut commit);
         let parts = vec![self.decision_part(&judged)];
         commit.entry(access(event::GRANT_ACTIVATED, grant_ids(&next), facts.resource.value.region, parts));
         self.commit(commit, ()).await?;

@@ -13,7 +13,9 @@
 //! | [`changes`] | administrators | what decisions read changes under policy, with four eyes |
 //! | [`people`], [`signin`], [`tokens`] | administrators, everybody | principals, groups, factors, tokens |
 //! | [`resources`], [`policies`] | administrators | what can be asked for, and who may have it |
+//! | [`notices`] | every change of state that concerns people, time | tells them, after the commit |
 //! | [`ask`] | everybody | explain, who, and what one may see |
+//! | [`inbox`], [`offers`] | everybody | what helps to answer a request; what one could ask for |
 
 pub mod approve;
 pub mod ask;
@@ -27,6 +29,9 @@ pub mod finish;
 pub mod follow;
 pub mod grants;
 pub mod idempotency;
+pub mod inbox;
+pub mod notices;
+pub mod offers;
 pub mod open_session;
 pub mod people;
 pub mod policies;
@@ -71,7 +76,10 @@ pub struct App {
     pub(crate) taken: ending::Taken,
     pub(crate) nodes: authority::Nodes,
     pub(crate) limits: signin::Attempts,
+    pub(crate) browsers: signin::Browsers,
     pub(crate) made: open_session::Made,
+    pub(crate) notices: notices::Notices,
+    pub(crate) under_way: notices::UnderWay,
 }
 
 /// What an [`App`] is made of.
@@ -88,6 +96,8 @@ pub struct Parts {
     pub random: Arc<dyn Random>,
     /// The root of all keys.
     pub keys: MasterKey,
+    /// How notices go.
+    pub notices: notices::Notices,
 }
 
 /// How often a use case is run again when a row that it read was changed meanwhile.

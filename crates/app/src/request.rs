@@ -3,6 +3,7 @@
 use daypass_domain::{
     Digest, GrantId, Name, PrincipalId, RequestId, Span, Time,
     grant::{Grant, GrantState, Login},
+    notice::KnownTo,
     principal::Actor,
     request::{Asked, Purpose, Reason, Request, RequestEvent, RequestState, Start, TicketRef},
 };
@@ -99,6 +100,7 @@ impl App {
         facts.expect(&mut commit);
         commit.expect_none(facts::REQUEST, &id.to_string());
         let (request, outcome) = self.settle(request, &judged, &facts, now)?;
+        self.tell_of_settled(&request, &outcome, KnownTo::Doer { principal: actor.person.id() }, &mut commit);
         let parts = std::iter::once(self.decision_part(&judged)).chain(reason).collect();
         self.record_settled(&request, &outcome, event::REQUESTED, parts, &facts, &mut commit);
         let intent = self.commit(commit, ()).await?;
@@ -267,6 +269,15 @@ impl App {
         }
     }
 
+    /// There is something to tell about a request that was judged, and about its grant if there is one.
+    pub(crate) fn tell_of_settled(&self, request: &Request, outcome: &Outcome, known_to: KnownTo, commit: &mut Commit) {
+        self.tell_of_request(request, known_to, commit);
+        match outcome {
+            Outcome::Granted(grant) => self.tell_of_grant(grant, known_to, commit),
+            Outcome::Pending { .. } | Outcome::Refused { .. } => {}
+        }
+    }
+
     /// The requester takes a request back.
     ///
     /// # Errors
@@ -280,7 +291,8 @@ impl App {
         if !read.value.is_party(actor.person) {
             return Err(Problem::not_found("request", id));
         }
-        self.end_request(read, RequestEvent::Withdraw, event::WITHDRAWN, Vec::new()).await
+        let known_to = KnownTo::Doer { principal: actor.person.id() };
+        self.end_request(read, RequestEvent::Withdraw, event::WITHDRAWN, Vec::new(), known_to).await
     }
 
     /// Moves a pending request to an end that needs no judgement.
@@ -290,6 +302,7 @@ impl App {
         how: RequestEvent,
         what: &'static str,
         parts: Vec<Part>,
+        known_to: KnownTo,
     ) -> Result<Request> {
         let next = read.value.clone().apply(how, self.now())?;
         let region = match self.facts(next.asked.resource).await {
@@ -299,6 +312,7 @@ impl App {
         let mut commit = Commit::default();
         commit.replace(&read, &next);
         commit.entry(decision(what, request_ids(&next), region, parts));
+        self.tell_of_request(&next, known_to, &mut commit);
         self.commit(commit, ()).await?;
         Ok(next)
     }

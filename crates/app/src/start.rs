@@ -99,7 +99,7 @@ impl App {
     }
 
     fn assemble(parts: Parts, policy: PolicySet) -> Self {
-        let Parts { store, targets, credentials, clock, random, keys } = parts;
+        let Parts { store, targets, credentials, clock, random, keys, notices } = parts;
         Self {
             store,
             targets,
@@ -112,7 +112,10 @@ impl App {
             taken: ending::Taken::default(),
             nodes: authority::Nodes::default(),
             limits: signin::Attempts::default(),
+            browsers: signin::Browsers::default(),
             made: open_session::Made::default(),
+            notices,
+            under_way: crate::notices::UnderWay::default(),
         }
     }
 

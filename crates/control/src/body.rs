@@ -57,6 +57,14 @@ pub struct Json<T>(pub T);
 #[derive(Debug)]
 pub struct Maybe<T>(pub T);
 
+/// The fields of a form. A field that isn't known is passed over: every form carries the one that says whose it is.
+#[derive(Debug)]
+pub struct Form<T>(pub T);
+
+/// A form whose button says all.
+#[derive(Debug, serde::Deserialize)]
+pub struct NoFields {}
+
 /// No body is taken.
 #[derive(Debug)]
 pub struct Empty;
@@ -114,6 +122,19 @@ impl<T: DeserializeOwned + Default + ToSchema + Send + 'static> Takes for Maybe<
 
     fn describe(schemas: &mut Schemas) -> Option<(Ref, Presence)> {
         Some((reference::<T>(schemas), Presence::Optional))
+    }
+}
+
+impl<T: DeserializeOwned + Send + 'static> Takes for Form<T> {
+    fn read(_: Option<&str>, bytes: &Bytes) -> Result<Self> {
+        // What is wrong is said without the values, which may be secrets.
+        serde_urlencoded::from_bytes(bytes).map(Self).map_err(|_| {
+            Fault::invalid("", "the form lacks a field, or one doesn't fit", "open the page again, and fill it in anew")
+        })
+    }
+
+    fn describe(_: &mut Schemas) -> Option<(Ref, Presence)> {
+        None
     }
 }
 

@@ -1,5 +1,5 @@
-//! What happens to every request, in this order: who calls, may they by their scope, the body within its limit, the
-//! idempotency key, the use case. Whoever isn't let through can't make us read a body.
+//! What happens to every request, in this order: who calls, may they by their scope, the body within its limit, whether
+//! a form is the caller's own, the idempotency key, the use case. Whoever isn't let through can't make us read a body.
 
 use std::{net::SocketAddr, sync::Arc, time::Duration};
 
@@ -9,14 +9,14 @@ use axum::{
     http::{HeaderMap, Method, StatusCode, header, request::Parts},
     response::{IntoResponse as _, Response},
 };
-use daypass_app::signin::Caller;
+use daypass_app::signin::{Caller, Touch};
 use daypass_ports::rows::TokenScope;
 
 use crate::{
     call::Call,
     fault::{Fault, Result},
-    idempotent,
-    route::{Access, Once, ReadBody, Route},
+    idempotent, pages,
+    route::{Access, Face, Once, ReadBody, Route},
     serve::{Peer, Stopping},
     state::Control,
 };
@@ -28,13 +28,17 @@ const BODY_TIME: Duration = Duration::from_secs(30);
 
 /// Answers a request to a route.
 pub async fn dispatch(control: Arc<Control>, route: Arc<Route>, request: Request) -> Response {
+    let uri = request.uri().clone();
     let response = match answer(&control, &route, request).await {
         Ok(response) => response,
         Err(fault) => {
             if fault.problem().code == NOT_DURABLE {
                 control.probe.failed(&control, &fault.problem().detail);
             }
-            fault.into_response()
+            match route.face {
+                Face::Programs => fault.into_response(),
+                Face::People => pages::refusal(&route, &uri, &fault),
+            }
         }
     };
     control.metrics.answered(&route.method, route.path, response.status());
@@ -43,16 +47,13 @@ pub async fn dispatch(control: Arc<Control>, route: Arc<Route>, request: Request
 
 async fn answer(control: &Arc<Control>, route: &Arc<Route>, request: Request) -> Result<Response> {
     let (mut parts, body) = request.into_parts();
-    let caller = match route.access {
-        Access::Anybody => None,
-        Access::Scope(scope) => {
-            let caller = authenticate(control, &parts.headers).await?;
-            caller.may(scope)?;
-            Some((caller, scope))
-        }
-    };
+    pages::from_own_site(route, &parts.headers)?;
+    let caller = caller_of(control, route.access, &parts.headers, pages::touch(&parts.headers)).await?;
     let path = path_of(&mut parts).await?;
     let body = read_body(route, &parts.headers, body).await?;
+    if let Some((caller, _)) = &caller {
+        pages::own_form(control.app(), route, caller, &body.bytes)?;
+    }
     let key = idempotency_key(route, &parts.headers)?;
     let peer = peer_of(&parts);
     let principal = caller.as_ref().map(|(caller, _)| caller.principal());
@@ -94,11 +95,29 @@ pub(crate) async fn authenticate(control: &Control, headers: &HeaderMap) -> Resu
     Ok(control.app().authenticate(bearer(headers)).await?)
 }
 
-/// Whoever may, by a scope.
-pub(crate) async fn authorize(control: &Control, headers: &HeaderMap, scope: TokenScope) -> Result<Caller> {
-    let caller = authenticate(control, headers).await?;
-    caller.may(scope)?;
-    Ok(caller)
+/// Who calls, where a route lets somebody in, and the scope of what they may do there.
+///
+/// # Errors
+/// When they show nothing that lets them in.
+pub(crate) async fn caller_of(
+    control: &Control,
+    access: Access,
+    headers: &HeaderMap,
+    touch: Touch,
+) -> Result<Option<(Caller, TokenScope)>> {
+    match access {
+        Access::Anybody => Ok(None),
+        Access::Scope(scope) => {
+            let caller = authenticate(control, headers).await?;
+            caller.may(scope)?;
+            Ok(Some((caller, scope)))
+        }
+        // A person who signed in may all that they may; what that is, policy says.
+        Access::Browser => {
+            let caller = control.app().authenticate_browser(pages::cookie(headers), touch).await?;
+            Ok(Some((caller, TokenScope::Administer)))
+        }
+    }
 }
 
 /// The bearer secret (RFC 6750, 2.1); nothing at all is no secret either.
@@ -137,7 +156,7 @@ fn idempotency_key(route: &Route, headers: &HeaderMap) -> Result<Option<String>>
             "the answer to this may hold a secret that is shown once and kept nowhere, so it can't be said again",
             "send it without `Idempotency-Key`; before trying again, look whether it was done",
         )),
-        (Once::Kept | Once::KeptIfItCan, Access::Scope(_)) => {
+        (Once::Kept | Once::KeptIfItCan, Access::Scope(_) | Access::Browser) => {
             let text = one.to_str().map_err(|_| bad("an idempotency key has visible ASCII characters only"))?;
             Ok(Some(text.to_owned()))
         }

@@ -1,4 +1,4 @@
-//! Headers that every answer carries.
+//! Headers that every answer carries. Pages and their assets say some of them otherwise (`pages/shell.rs`).
 
 use axum::{
     extract::Request,
@@ -22,7 +22,7 @@ pub(crate) async fn add(request: Request, next: Next) -> Response {
     let mut response = next.run(request).await;
     let headers = response.headers_mut();
     for (name, value) in ALWAYS {
-        headers.insert(name, HeaderValue::from_static(value));
+        headers.entry(name).or_insert(HeaderValue::from_static(value));
     }
     // A browser that remembers this for `localhost` would break every other server on the machine.
     if !local {

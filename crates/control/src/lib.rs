@@ -1,8 +1,9 @@
 //! The REST API: `/v1`, JSON, errors as RFC 9457 problems, described by an OpenAPI 3.1 document that is made from the
-//! same table as the router.
+//! same table as the router. And the pages: HTML that is made here, for people with a browser.
 //!
 //! An attacker holding this process holds Daypass; an attacker who reaches it holds nothing until they show a bearer
-//! secret. No cookies, so no other site can act for a signed-in browser.
+//! secret, or the cookie of a browser's sign-in. The API takes no cookies and the pages take no bearer secrets; a form is
+//! taken from a page of our own only, so no other site can act for a signed-in browser.
 //!
 //! | to read | where |
 //! | --- | --- |
@@ -11,6 +12,7 @@
 //! | what happens to every request, in order | [`dispatch`] |
 //! | one verb | `<noun>/<verb>.rs`, or `<noun>/mod.rs` where a verb is a few lines |
 //! | what people and programs are shown of the domain | `show/` |
+//! | the pages | `pages/<page>.rs`, with `templates/<page>.html` |
 //! | TLS, limits, graceful shutdown | [`serve()`] |
 
 pub mod body;
@@ -29,6 +31,7 @@ mod me;
 pub mod metrics;
 mod openapi;
 mod page;
+mod pages;
 mod people;
 mod policy;
 mod requests;

@@ -15,7 +15,7 @@ use utoipa::{
 
 use crate::{
     body::Presence,
-    route::{Access, Audience, Once, Route},
+    route::{Access, Audience, Face, Once, Route},
     routes::routes,
 };
 
@@ -24,7 +24,7 @@ const BEARER: &str = "bearer";
 /// The document. The version is the server's.
 #[must_use]
 pub fn openapi(version: &str) -> OpenApi {
-    let routes = routes();
+    let routes: Vec<Route> = routes().into_iter().filter(|route| route.face == Face::Programs).collect();
     let mut components = ComponentsBuilder::new();
     let problem = daypass_api::Problem::name();
     components = components.schema(problem, daypass_api::Problem::schema());
@@ -85,7 +85,8 @@ fn operation(route: &Route) -> Operation {
         operation = operation.request_body(Some(body.build()));
     }
     operation = match route.access {
-        Access::Anybody => operation.securities(Some(Vec::<SecurityRequirement>::new())),
+        // Pages aren't described here; were one, it would take no bearer secret.
+        Access::Anybody | Access::Browser => operation.securities(Some(Vec::<SecurityRequirement>::new())),
         Access::Scope(_) => operation.security(SecurityRequirement::new(BEARER, Vec::<String>::new())),
     };
     let mut success = ResponseBuilder::new().description("Done.");
@@ -105,7 +106,7 @@ fn operation(route: &Route) -> Operation {
 
 fn description(route: &Route) -> String {
     let mut said = match route.access {
-        Access::Anybody => "Needs no bearer secret.".to_owned(),
+        Access::Anybody | Access::Browser => "Needs no bearer secret.".to_owned(),
         Access::Scope(scope) => format!("A token needs the scope `{}`.", scope_word(scope)),
     };
     said.push_str(match route.audience {

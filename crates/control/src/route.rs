@@ -28,6 +28,9 @@ pub const BODY_MAX: usize = 1 << 20;
 /// The longest body of a policy set or a document of resources.
 pub const DOCUMENT_BODY_MAX: usize = 2 << 20;
 
+/// The longest form.
+pub const FORM_BODY_MAX: usize = 64 << 10;
+
 type Answer = Pin<Box<dyn Future<Output = Result<Response>> + Send>>;
 type Run = Arc<dyn Fn(Call, ReadBody) -> Result<Answer> + Send + Sync>;
 
@@ -46,6 +49,17 @@ pub enum Access {
     Anybody,
     /// Whoever shows a live sign-in, or a live token with this scope.
     Scope(TokenScope),
+    /// A person whose browser shows the cookie of its live sign-in. Nothing else opens such a route.
+    Browser,
+}
+
+/// Whom a route speaks to, and so how it says what went wrong.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Face {
+    /// Programs: JSON and problems, described by the OpenAPI document.
+    Programs,
+    /// People: pages and forms.
+    People,
 }
 
 /// Whom the policy is meant to let through. The policy decides; this is what the starter policy says, held by the matrix
@@ -86,6 +100,8 @@ pub struct Route {
     pub summary: &'static str,
     /// Who may call.
     pub access: Access,
+    /// Whom it speaks to.
+    pub face: Face,
     /// Whom the policy is meant to let through.
     pub audience: Audience,
     /// The entries that it may write.
@@ -141,6 +157,7 @@ impl Route {
             path,
             summary,
             access,
+            face: Face::Programs,
             audience: Audience::Everybody,
             writes: &[],
             once,
@@ -229,6 +246,16 @@ impl Route {
     #[must_use]
     pub fn shows_a_secret(self) -> Self {
         Self { once: Once::Refused, ..self }
+    }
+
+    /// It is for a browser: it answers with pages, and takes forms of its own only. Its answers aren't kept.
+    #[must_use]
+    pub fn for_browsers(self) -> Self {
+        let once = match self.once {
+            Once::Kept | Once::KeptIfItCan => Once::Refused,
+            Once::Reads | Once::Refused | Once::Idempotent => self.once,
+        };
+        Self { face: Face::People, body_max: FORM_BODY_MAX, once, ..self }
     }
 
     /// A longer body is taken.

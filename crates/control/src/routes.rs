@@ -18,7 +18,7 @@ use crate::{
     fault::Fault,
     grants, groups, headers, health, ledger, me,
     openapi::openapi,
-    people, policy, requests, resources,
+    pages, people, policy, requests, resources,
     route::Route,
     sessions, signin,
     state::{Control, State},
@@ -43,6 +43,7 @@ pub fn routes() -> Vec<Route> {
         sessions::routes(),
         ledger::routes(),
         events::routes(),
+        pages::routes(),
     ]
     .into_iter()
     .flatten()

@@ -114,6 +114,10 @@ ids! {
     InstallationId = "daypass";
     /// A sealed part of an entry's payload, or a free text that a row refers to.
     PayloadId = "payload";
+    /// What gives rise to notices.
+    OccasionId = "occasion";
+    /// One message to one person or room, the same at every try.
+    NoticeId = "notice";
 }
 
 #[cfg(test)]

@@ -10,7 +10,9 @@ pub mod digest;
 pub mod end;
 pub mod grant;
 pub mod id;
+pub mod mail;
 pub mod name;
+pub mod notice;
 pub mod principal;
 pub mod request;
 pub mod resource;
@@ -19,5 +21,6 @@ pub mod time;
 
 pub use digest::Digest;
 pub use id::*;
+pub use mail::{BadMailAddress, MailAddress};
 pub use name::{BadName, Name};
 pub use time::{Span, Time};

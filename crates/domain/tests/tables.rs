@@ -1,12 +1,13 @@
 //! One table per machine: every state against every event, as a snapshot.
 
 use daypass_domain::{
-    ApprovalId, ChangeId, Digest, GrantId, InstallationId, Name, PayloadId, PrincipalId, RequestId, ResourceId,
-    SessionId, Span, Time,
+    ApprovalId, ChangeId, Digest, GrantId, InstallationId, Name, NoticeId, PayloadId, PrincipalId, RequestId,
+    ResourceId, SessionId, Span, Time,
     approval::{Approval, Narrowing},
     change::{Change, ChangeEvent, ChangeState},
     end::{EndCause, EndConfirmation, EndProgress},
     grant::{Grant, GrantEvent, GrantState, Login, MadeLogin, Refusal},
+    notice::{Hearer, News, Notice, NoticeEvent, NoticeState, Tries, Why},
     principal::{Kind, Person, Principal, Standing},
     request::{Asked, Purpose, Reason, Request, RequestEvent, RequestState, Start},
     resource::{Ownership, PostgresTarget, Target, TargetTls},
@@ -280,4 +281,53 @@ fn a_login_says_who_it_is_and_fits_postgresql() {
     let login = grant.login_name(installation, &long);
     assert!(login.len() <= 63, "{login}");
     assert!(login.starts_with("daypass_abababababab_010101010101_xxx"), "{login}");
+}
+
+#[test]
+fn notices() {
+    let waiting = |so_far| NoticeState::Waiting { next: t(99), so_far };
+    let (down, no) = (Why::Unreachable, Why::Refused { code: 404 });
+    let states = [
+        ("waiting", t(0), waiting(Tries::None)),
+        ("waiting, 3 tries", t(0), waiting(Tries::Failed { times: 3, why: down })),
+        ("waiting, 99 tries", t(0), waiting(Tries::Failed { times: 99, why: down })),
+        ("waiting, for a day", t(100 - 86_400), waiting(Tries::None)),
+        ("sent", t(0), NoticeState::Sent { at: t(50) }),
+        ("given up", t(0), NoticeState::GivenUp { at: t(50), tries: 1, why: no }),
+        ("moot", t(0), NoticeState::Moot { at: t(50) }),
+    ];
+    let events = [
+        ("delivered", NoticeEvent::Delivered),
+        ("failed, may pass", NoticeEvent::Failed(down)),
+        ("failed for good", NoticeEvent::Failed(no)),
+        ("moot", NoticeEvent::Moot),
+    ];
+    let mut table = String::new();
+    for (from, made, state) in &states {
+        for (what, event) in events {
+            let notice = Notice {
+                id: NoticeId::new(t(0), [1; 10]),
+                news: News::Trial,
+                hearer: Hearer::Room,
+                channel: name("room"),
+                made: *made,
+                state: state.clone(),
+            };
+            let mut line = format!("{from:18} | {what:16} | ");
+            cell(&mut line, notice.apply(event, t(100)).map(|n| notice_word(&n.state)));
+            table.push_str(&line);
+            table.push('\n');
+        }
+    }
+    insta::assert_snapshot!(table);
+}
+
+fn notice_word(state: &NoticeState) -> String {
+    match state {
+        NoticeState::Waiting { next, so_far } => {
+            format!("waiting, {} tries, next in {}", so_far.times(), next.since(t(100)))
+        }
+        NoticeState::GivenUp { tries, .. } => format!("given_up, {tries} tries"),
+        NoticeState::Sent { .. } | NoticeState::Moot { .. } => state.word().to_owned(),
+    }
 }

@@ -2,3 +2,7 @@
 //!
 //! One integration a file and one line in its registry. Each implements a trait of `ports`; nobody but `daypass` names this
 //! crate, so that what another service expects stays in the file that speaks to it.
+
+pub mod http;
+pub mod notices;
+mod tls;

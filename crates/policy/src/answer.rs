@@ -125,16 +125,26 @@ pub struct Prospect {
 /// an hour of operations, and gave neither reason nor ticket nor second factor. So the answer says all that is needed.
 #[must_use]
 pub fn who(policies: &PolicySet, resource: &Resource, directory: &Directory, at: Time) -> Vec<Prospect> {
+    let active = directory.parties().filter(|p| p.active);
+    active.flat_map(|party| prospects(policies, resource, &party, directory, at)).collect()
+}
+
+/// The same for one principal.
+#[must_use]
+pub fn prospects(
+    policies: &PolicySet,
+    resource: &Resource,
+    party: &Party,
+    directory: &Directory,
+    at: Time,
+) -> Vec<Prospect> {
     let thing = Thing::of(resource);
-    let mut prospects = Vec::new();
-    for party in directory.parties().filter(|p| p.active) {
-        for role in resource.roles.keys() {
-            let input = bare(party.clone(), thing.clone(), role.clone(), at);
-            let answer = answer(policies, &input, directory);
-            prospects.push(Prospect { principal: party.id, name: party.name.clone(), role: role.clone(), answer });
-        }
-    }
-    prospects
+    let prospect = |role: &Name| {
+        let input = bare(party.clone(), thing.clone(), role.clone(), at);
+        let answer = answer(policies, &input, directory);
+        Prospect { principal: party.id, name: party.name.clone(), role: role.clone(), answer }
+    };
+    resource.roles.keys().map(prospect).collect()
 }
 
 /// A request with nothing to it, by somebody for themselves.

@@ -30,7 +30,7 @@ mod words;
 #[cfg(test)]
 mod tests;
 
-pub use answer::{Answer, Explanation, Prospect, answer, explain, who};
+pub use answer::{Answer, Explanation, Prospect, answer, explain, prospects, who};
 pub use decision::Decision;
 pub use directory::Directory;
 pub use evaluate::judge;

@@ -2,6 +2,8 @@
 
 pub mod authority;
 pub mod dial;
+pub mod notices;
+pub mod pages;
 pub mod record;
 pub mod rows;
 pub mod secret;

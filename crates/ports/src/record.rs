@@ -41,6 +41,12 @@ pub enum Kind {
     Setting,
     /// The answer to a write with an idempotency key.
     Answer,
+    /// Where a person hears notices.
+    Contact,
+    /// What gives rise to notices.
+    Occasion,
+    /// A notice.
+    Notice,
 }
 
 impl Kind {
@@ -61,6 +67,9 @@ impl Kind {
             Self::Policy => "policy",
             Self::Setting => "setting",
             Self::Answer => "answer",
+            Self::Contact => "contact",
+            Self::Occasion => "occasion",
+            Self::Notice => "notice",
         }
     }
 }

@@ -27,6 +27,8 @@ pub mod key {
     pub const LIVE_HOLDER: &str = "live_holder";
     /// Requests by requester.
     pub const REQUESTER: &str = "requester";
+    /// Notices by the request that they are about.
+    pub const REQUEST: &str = "request";
     /// By resource.
     pub const RESOURCE: &str = "resource";
     /// Pending requests by whoever would hold them: what a client that waits at the door is looked up by.
@@ -218,7 +220,18 @@ impl Stored for Token {
     }
 }
 
-/// A sign-in: what `daypass login` makes.
+/// What keeps the secret of a sign-in, and so how it is shown.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "kept_by", rename_all = "snake_case")]
+pub enum KeptBy {
+    /// A program, which sends it as a bearer secret: what `daypass login` makes.
+    #[default]
+    Program,
+    /// A browser, as a cookie that no script can read: what the page to sign in makes.
+    Browser,
+}
+
+/// A sign-in of a person.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SignIn {
     /// Its id.
@@ -227,6 +240,9 @@ pub struct SignIn {
     pub principal: PrincipalId,
     /// SHA-256 of the secret.
     pub hash: Digest,
+    /// What keeps the secret.
+    #[serde(default)]
+    pub kept_by: KeptBy,
     /// The second factor that was shown in it.
     pub second_factor: SecondFactor,
     /// Since when.

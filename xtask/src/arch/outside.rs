@@ -14,6 +14,7 @@ struct Owned {
 const OWNED: &[Owned] = &[
     Owned { name: "sqlx", owners: &["store"], testers: &[] },
     Owned { name: "axum", owners: &["control"], testers: &[] },
+    Owned { name: "askama", owners: &["control"], testers: &[] },
     Owned {
         name: "tokio-postgres",
         owners: &["targets", "testkit"],
@@ -23,6 +24,7 @@ const OWNED: &[Owned] = &[
     Owned { name: "clap", owners: &["daypass"], testers: &[] },
     Owned { name: "clap_complete", owners: &["daypass"], testers: &[] },
     Owned { name: "reqwest", owners: &["daypass", "integrations"], testers: &[] },
+    Owned { name: "lettre", owners: &["integrations"], testers: &[] },
     Owned { name: "rcgen", owners: &["daypass", "scratch"], testers: &["gateway", "targets", "control", "wire"] },
 ];
 

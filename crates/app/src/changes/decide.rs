@@ -142,6 +142,7 @@ impl App {
         let mut commit = Commit::default();
         commit.expect(settings);
         commit.put(&change);
+        self.tell_of_change(&change, &mut commit);
         let plan = self.operational_part(&Said { proposal, plan: &prepared.words });
         let parts = vec![part, plan, self.decision_part(&decision)];
         commit.entry(administration(
@@ -173,6 +174,7 @@ impl App {
     /// When it is over, one's own, can't be done on the state as it is now, or who proposed it or who approves isn't
     /// permitted.
     pub async fn approve_change(&self, actor: &Actor, id: ChangeId) -> Result<Proposed> {
+        self.must_be_fresh(actor).await?;
         retry_stale!(self.try_approve_change(actor, id).await)
     }
 

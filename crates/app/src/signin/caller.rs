@@ -8,7 +8,7 @@ use daypass_domain::{
 };
 use daypass_ports::{
     record::Read,
-    rows::{SignIn, Token, TokenScope, key},
+    rows::{KeptBy, SignIn, Token, TokenScope, key},
 };
 
 use crate::{App, Problem, ProblemKind, Result};
@@ -120,19 +120,15 @@ impl App {
     /// When it is neither, or is over, or its principal (or the owner of the workload that it is) is disabled. All of
     /// these look the same.
     pub async fn authenticate(&self, bearer: &str) -> Result<Caller> {
-        let hash = hash_of(bearer).to_string();
         if bearer.starts_with(SIGN_IN_PREFIX) {
-            let found = self.store_ref().find::<SignIn>(key::HASH, &hash).await?;
-            let Some(sign_in) = found.into_iter().map(|r| r.value).find(|s| self.now() < s.expires) else {
-                return Err(nobody());
+            let sign_in = self.live_sign_in(bearer).await?.value;
+            return match sign_in.kept_by {
+                KeptBy::Program => self.signed_in(&sign_in).await,
+                KeptBy::Browser => Err(nobody()),
             };
-            let principal = self.active(sign_in.principal).await?.ok_or_else(nobody)?;
-            let via = Via::SignIn { second_factor: sign_in.second_factor };
-            let actor = Actor { principal: principal.value.id, person: principal.value.person(), via };
-            return Ok(Caller { actor, credential: Credential::SignIn(sign_in.id), scopes: Scopes::All });
         }
         if bearer.starts_with(TOKEN_PREFIX) {
-            let found = self.store_ref().find::<Token>(key::HASH, &hash).await?;
+            let found = self.store_ref().find::<Token>(key::HASH, &hash_of(bearer).to_string()).await?;
             let Some(token) = found.into_iter().map(|r| r.value).find(|t| self.now() < t.expires) else {
                 return Err(nobody());
             };
@@ -142,6 +138,20 @@ impl App {
             return Ok(Caller { actor, credential: Credential::Token(token.id), scopes: Scopes::These(token.scopes) });
         }
         Err(nobody())
+    }
+
+    /// The sign-in of this secret, while it is good.
+    pub(super) async fn live_sign_in(&self, secret: &str) -> Result<Read<SignIn>> {
+        let found = self.store_ref().find::<SignIn>(key::HASH, &hash_of(secret).to_string()).await?;
+        found.into_iter().find(|read| self.now() < read.value.expires).ok_or_else(nobody)
+    }
+
+    /// Who calls by a sign-in.
+    pub(super) async fn signed_in(&self, sign_in: &SignIn) -> Result<Caller> {
+        let principal = self.active(sign_in.principal).await?.ok_or_else(nobody)?;
+        let via = Via::SignIn { second_factor: sign_in.second_factor };
+        let actor = Actor { principal: principal.value.id, person: principal.value.person(), via };
+        Ok(Caller { actor, credential: Credential::SignIn(sign_in.id), scopes: Scopes::All })
     }
 
     /// A principal that may act: active, and so is its owner.
@@ -158,7 +168,7 @@ impl App {
     }
 }
 
-fn nobody() -> Problem {
+pub(super) fn nobody() -> Problem {
     Problem::new(
         ProblemKind::Unauthenticated,
         "not_signed_in",

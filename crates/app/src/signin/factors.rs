@@ -6,7 +6,7 @@
 //! steals a sign-in and the password could put their own device in its place.
 
 use daypass_domain::{
-    PrincipalId, Time,
+    PrincipalId, Span, Time,
     principal::{Actor, SecondFactor, Via},
 };
 use daypass_ports::{
@@ -17,13 +17,24 @@ use daypass_ports::{
 
 use super::{Caller, totp, wrong};
 use crate::{
-    App, Problem, Result,
+    App, Problem, ProblemKind, Result,
     entry::{administration, event},
     retry_stale,
     signin::check_new_password,
 };
 
 const PURPOSE: &str = "totp";
+/// How old the second factor may be that an approval is given with, where one is enrolled. // I8
+pub const FRESH: Span = Span::from_mins(5);
+
+/// What an approval takes of a person, beside their sign-in. // I8
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Freshness {
+    /// Nothing: a second factor was shown just now, or none is enrolled.
+    Enough,
+    /// A code of the second factor that is enrolled.
+    CodeNeeded,
+}
 
 /// What a person puts into their authenticator. Shown once.
 #[derive(Debug)]
@@ -148,6 +159,30 @@ impl App {
         let ids = vec![("signin", sign_in.to_string()), ("principal", id.to_string())];
         commit.entry(administration(event::SECOND_FACTOR_SHOWN, ids, self.region().await?, Vec::new()));
         Ok(self.commit(commit, now).await?.into_effect())
+    }
+
+    /// What an approval by this actor takes. // I8
+    ///
+    /// # Errors
+    /// When the store doesn't answer.
+    pub async fn freshness(&self, actor: &Actor) -> Result<Freshness> {
+        let shown = self.second_factor_age_s(actor).is_some_and(|age| age <= FRESH.secs());
+        let factors = self.store_ref().get::<Factors>(&actor.principal.to_string()).await?;
+        let enrolled = factors.and_then(|f| f.value.totp).is_some_and(|t| t.confirmed == Enrolment::Done);
+        Ok(if enrolled && !shown { Freshness::CodeNeeded } else { Freshness::Enough })
+    }
+
+    /// Whoever has a second factor approves with it, shown just now: a browser that was left open approves nothing. // I8
+    pub(crate) async fn must_be_fresh(&self, actor: &Actor) -> Result<()> {
+        match self.freshness(actor).await? {
+            Freshness::Enough => Ok(()),
+            Freshness::CodeNeeded => Err(Problem::new(
+                ProblemKind::NeedsSecondFactor,
+                "second_factor_needed",
+                format!("an approval takes your second factor, shown at most {FRESH} before"),
+                "give the code that your authenticator shows now: `daypass approve --code CODE`",
+            )),
+        }
     }
 
     /// Another password, by its owner. Their other sign-ins end, and so does their connection secret: whoever changes a

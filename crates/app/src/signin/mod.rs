@@ -6,6 +6,7 @@
 //! | [`Caller`] | who calls, and the only way from a bearer secret to an [`Actor`](daypass_domain::principal::Actor) |
 //! | `password` | Argon2id, a few at a time |
 //! | `totp` | RFC 6238 |
+//! | `browser` | the sign-in that a browser keeps: its end when nobody uses it, the token of its forms |
 //! | `factors` | enrolling, showing again, changing the password |
 //! | `connection` | the secret that clients prove at the gateway |
 //! | `attempts` | how often somebody may try |
@@ -14,6 +15,7 @@
 //! get the same answer.
 
 mod attempts;
+mod browser;
 mod caller;
 mod connection;
 mod factors;
@@ -28,16 +30,18 @@ use daypass_domain::{
 };
 use daypass_ports::{
     record::{Commit, Read},
-    rows::{Enrolment, Factors, SignIn, key},
+    rows::{Enrolment, Factors, KeptBy, SignIn, key},
     secret::Secret,
 };
 use serde::Serialize;
 
 pub(crate) use attempts::Attempts;
+pub(crate) use browser::Browsers;
+pub use browser::{BROWSER_IDLE, BROWSER_PREFIX, BrowserSignIn, Touch};
 pub(crate) use caller::hash_of;
 pub use caller::{Caller, Credential, SIGN_IN_PREFIX, Scopes, TOKEN_PREFIX};
 pub use connection::ConnectionSecretGiven;
-pub use factors::TotpEnrolment;
+pub use factors::{FRESH, Freshness, TotpEnrolment};
 pub use password::{PASSWORD_MAX, PASSWORD_MIN, check_new_password};
 pub use totp::code_for;
 
@@ -82,6 +86,14 @@ pub struct SignedIn {
     pub second_factor: SecondFactor,
 }
 
+/// What is made when somebody may come in: a sign-in before it is durable, and what its keeper gets beside the secret.
+struct Begun<T> {
+    sign_in: SignIn,
+    token: Secret,
+    user: Name,
+    more: T,
+}
+
 #[derive(Serialize)]
 struct Origin<'a> {
     peer: IpAddr,
@@ -96,6 +108,26 @@ impl App {
     /// When the name or the password is wrong (or the account is disabled, which looks the same), when a second factor
     /// is enrolled and its code is missing or wrong, or when there were too many attempts.
     pub async fn sign_in(&self, input: SignInInput) -> Result<SignedIn> {
+        let connection = |factors: &mut Factors, now: Time| self.connection_secret_until(factors, now + SIGN_IN_LASTS);
+        let begun = self.come_in(&input, KeptBy::Program, connection).await?;
+        Ok(SignedIn {
+            principal: begun.sign_in.principal,
+            token: begun.token,
+            connection_user: begun.user,
+            connection_secret: begun.more,
+            expires: begun.sign_in.expires,
+            second_factor: begun.sign_in.second_factor,
+        })
+    }
+
+    /// Lets a person in who proves who they are: whatever keeps their sign-in, the limits, the work and the answers are
+    /// the same. `more` is what else changes with it.
+    async fn come_in<T: Send>(
+        &self,
+        input: &SignInInput,
+        kept_by: KeptBy,
+        more: impl Fn(&mut Factors, Time) -> Result<T> + Send + Sync,
+    ) -> Result<Begun<T>> {
         self.limits.take(&input.name, input.peer, self.clock.boot())?;
         let found = self.user_with_factors(&input.name).await?;
         let phc = found.as_ref().and_then(|(_, factors)| factors.value.password.clone());
@@ -106,7 +138,7 @@ impl App {
             return Err(wrong());
         };
         let id = principal.value.id;
-        match retry_stale!(self.try_sign_in(id, phc.as_deref(), &input).await) {
+        match retry_stale!(self.try_sign_in(id, phc.as_deref(), input, kept_by, &more).await) {
             Ok(signed_in) => {
                 self.limits.succeeded(&input.name, input.peer, self.clock.boot());
                 Ok(signed_in)
@@ -131,7 +163,14 @@ impl App {
         }
     }
 
-    async fn try_sign_in(&self, id: PrincipalId, phc: Option<&str>, input: &SignInInput) -> Result<SignedIn> {
+    async fn try_sign_in<T: Send>(
+        &self,
+        id: PrincipalId,
+        phc: Option<&str>,
+        input: &SignInInput,
+        kept_by: KeptBy,
+        more: &(impl Fn(&mut Factors, Time) -> Result<T> + Sync),
+    ) -> Result<Begun<T>> {
         // Read anew: what was compared above may have been reset since.
         let (principal, factors) = self.user_with_factors(&input.name).await?.ok_or_else(wrong)?;
         if principal.value.id != id || factors.value.password.as_deref() != phc {
@@ -140,11 +179,20 @@ impl App {
         let now = self.now();
         let mut next = factors.value.clone();
         let second_factor = self.second_factor_at_sign_in(&mut next, input.code.as_ref().map(Secret::expose), now)?;
-        let expires = now + SIGN_IN_LASTS;
-        let connection_secret = self.connection_secret_until(&mut next, expires)?;
-        let (token, hash) = self.new_bearer(SIGN_IN_PREFIX);
-        let sign_in =
-            SignIn { id: SignInId::new(now, self.id_bytes()), principal: id, hash, second_factor, since: now, expires };
+        let more = more(&mut next, now)?;
+        let (token, hash) = self.new_bearer(match kept_by {
+            KeptBy::Program => SIGN_IN_PREFIX,
+            KeptBy::Browser => BROWSER_PREFIX,
+        });
+        let sign_in = SignIn {
+            id: SignInId::new(now, self.id_bytes()),
+            principal: id,
+            hash,
+            kept_by,
+            second_factor,
+            since: now,
+            expires: now + SIGN_IN_LASTS,
+        };
         let mut commit = Commit::default();
         commit.expect(&principal);
         commit.replace(&factors, &next);
@@ -153,10 +201,8 @@ impl App {
         let ids = vec![("signin", sign_in.id.to_string()), ("principal", id.to_string())];
         let part = self.subject_part(id, &Origin { peer: input.peer, second_factor: Some(&second_factor) });
         commit.entry(administration(event::SIGNED_IN, ids, self.region().await?, vec![part]));
-        let name = principal.value.name.clone();
-        let signed_in =
-            SignedIn { principal: id, token, connection_user: name, connection_secret, expires, second_factor };
-        Ok(self.commit(commit, signed_in).await?.into_effect())
+        let begun = Begun { sign_in, token, user: principal.value.name.clone(), more };
+        Ok(self.commit(commit, begun).await?.into_effect())
     }
 
     fn second_factor_at_sign_in(&self, factors: &mut Factors, code: Option<&str>, now: Time) -> Result<SecondFactor> {

@@ -9,6 +9,7 @@ use async_trait::async_trait;
 use daypass_app::{
     App, Parts, Problem,
     changes::{Handed, Outcome, Proposal, Proposed},
+    notices::Notices,
     request::{self, Asking},
     signin::{Caller, SignInInput, SignedIn},
     start::Install,
@@ -54,7 +55,7 @@ pub fn secret(text: &str) -> Secret {
 
 /// An installation.
 pub struct World {
-    pub app: App,
+    pub app: Arc<App>,
     pub store: Arc<SqliteStore>,
     pub clock: Arc<SetClock>,
     _folder: tempfile::TempDir,
@@ -69,6 +70,7 @@ pub fn parts(store: Arc<SqliteStore>, clock: Arc<SetClock>, random: u64) -> Part
         clock,
         random: Arc::new(Counted::from(random)),
         keys: MasterKey::from_bytes([7; 32]),
+        notices: Notices::default(),
     }
 }
 
@@ -98,14 +100,25 @@ pub fn install(region: &str) -> Install {
 impl World {
     /// Installed, and nobody administers yet.
     pub async fn bare() -> Self {
+        Self::telling(Notices::default()).await
+    }
+
+    /// The same, with ways for notices.
+    async fn telling(notices: Notices) -> Self {
         let (folder, store, clock) = empty_store().await;
-        let app = App::install(parts(store.clone(), clock.clone(), 1), install("local")).await.unwrap();
+        let parts = Parts { notices, ..parts(store.clone(), clock.clone(), 1) };
+        let app = Arc::new(App::install(parts, install("local")).await.unwrap());
         Self { app, store, clock, _folder: folder }
     }
 
     /// With `alice`, who administers alone.
     pub async fn new() -> Self {
-        let world = Self::bare().await;
+        Self::with_notices(Notices::default()).await
+    }
+
+    /// The same, with ways for notices.
+    pub async fn with_notices(notices: Notices) -> Self {
+        let world = Self::telling(notices).await;
         let code = world.app.issue_setup_token().await.unwrap();
         world.app.setup(&code, "alice", secret(PASSWORD), here()).await.unwrap();
         world

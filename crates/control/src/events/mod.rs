@@ -14,18 +14,21 @@ use axum::{
     },
 };
 use daypass_api::{events::ENTRY, ledger::Entry};
-use daypass_app::follow::Follower;
+use daypass_app::{follow::Follower, signin::Touch};
 use daypass_ports::{record::Revision, rows::TokenScope};
-use futures_util::{Stream, stream};
+use futures_util::{Stream, StreamExt as _, stream};
 use tokio::{sync::watch, time::Instant};
 
 use crate::{
     body::Raw,
     call::Call,
-    dispatch::authorize,
+    dispatch::caller_of,
     fault::{Fault, Result},
     ledger,
-    route::{Access::Scope, Route},
+    route::{
+        Access::{self, Scope},
+        Route,
+    },
     serve::Stopping,
     state::Control,
 };
@@ -51,8 +54,30 @@ pub(crate) fn routes() -> Vec<Route> {
 }
 
 async fn listen(call: Call) -> Result<Raw> {
+    let size = ledger::size(call.app()).await?;
+    let events = follow(call, Scope(TokenScope::Read), size).await?.map(|entry| {
+        // An entry is plain data, which always has a JSON form.
+        event(&entry).json_data(&entry).unwrap_or_default()
+    });
+    Ok(answer(events))
+}
+
+/// An event with the entry's number, and nothing yet of what it says.
+pub(crate) fn event(entry: &Entry) -> Event {
+    Event::default().event(ENTRY).id(entry.seq.to_string())
+}
+
+/// The answer that says them as they come.
+pub(crate) fn answer(events: impl Stream<Item = Event> + Send + 'static) -> Raw {
+    let stream = Sse::new(events.map(Ok::<_, Infallible>)).keep_alive(KeepAlive::new().interval(HEARTBEAT));
+    Raw(stream.into_response())
+}
+
+/// The entries that concern whoever calls, from `first` on where they don't say that they go on. `access` is how they
+/// came in, and how it is asked again whether they still may.
+pub(crate) async fn follow(call: Call, access: Access, first: u64) -> Result<impl Stream<Item = Entry> + Send> {
     let next = match call.headers.get(LAST_EVENT_ID) {
-        None => ledger::size(call.app()).await?,
+        None => first,
         Some(id) => {
             let last: Option<u64> = id.to_str().ok().and_then(|text| text.parse().ok());
             let bad =
@@ -64,18 +89,22 @@ async fn listen(call: Call) -> Result<Raw> {
         follower: call.app().follower(call.actor()?).await,
         revisions: call.app().store().watch(),
         control: Arc::clone(&call.control),
+        access,
         headers: call.headers,
         stopping: call.stopping,
         asked: Instant::now(),
         ready: VecDeque::new(),
         next,
     };
-    let stream = Sse::new(events(listener)).keep_alive(KeepAlive::new().interval(HEARTBEAT));
-    Ok(Raw(stream.into_response()))
+    Ok(stream::unfold(listener, |mut listener| async move {
+        let entry = listener.entry().await?;
+        Some((entry, listener))
+    }))
 }
 
 struct Listener {
     control: Arc<Control>,
+    access: Access,
     headers: HeaderMap,
     follower: Follower,
     revisions: watch::Receiver<Revision>,
@@ -83,16 +112,6 @@ struct Listener {
     asked: Instant,
     ready: VecDeque<Entry>,
     next: u64,
-}
-
-fn events(listener: Listener) -> impl Stream<Item = std::result::Result<Event, Infallible>> {
-    stream::unfold(listener, |mut listener| async move {
-        let entry = listener.entry().await?;
-        let event = Event::default().event(ENTRY).id(entry.seq.to_string());
-        // An entry is plain data, which always has a JSON form.
-        let event = event.json_data(&entry).unwrap_or_default();
-        Some((Ok(event), listener))
-    })
 }
 
 impl Listener {
@@ -136,8 +155,9 @@ impl Listener {
     /// Whoever may not any more hears nothing any more.
     async fn ask_again(&mut self) -> Option<()> {
         self.asked = Instant::now();
-        let caller = authorize(&self.control, &self.headers, TokenScope::Read).await.ok()?;
-        let actor = caller.acting(TokenScope::Read).ok()?;
+        let asked = caller_of(&self.control, self.access, &self.headers, Touch::Alone).await;
+        let (caller, scope) = asked.ok()??;
+        let actor = caller.acting(scope).ok()?;
         self.control.app().look_again(&mut self.follower, actor).await;
         Some(())
     }

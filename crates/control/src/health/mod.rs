@@ -3,14 +3,18 @@
 mod ready;
 
 use axum::http::header;
+use daypass_app::signin::Touch;
 use daypass_ports::rows::TokenScope;
 
 use crate::{
     body::Raw,
     call::Call,
-    dispatch::authorize,
+    dispatch::caller_of,
     fault::Result,
-    route::{Access::Anybody, Route},
+    route::{
+        Access::{Anybody, Scope},
+        Route,
+    },
 };
 
 pub(crate) use ready::Probe;
@@ -53,7 +57,7 @@ async fn openapi(call: Call) -> Result<Raw> {
 /// The numbers name nobody, and still tell how busy a place is: so they are for this machine, and for who may read.
 async fn metrics(call: Call) -> Result<Raw> {
     if !call.peer.ip().is_loopback() || call.headers.contains_key(header::AUTHORIZATION) {
-        authorize(&call.control, &call.headers, TokenScope::Read).await?;
+        caller_of(&call.control, Scope(TokenScope::Read), &call.headers, Touch::Alone).await?;
     }
     Ok(Raw::of(METRICS, crate::metrics::scrape(&call.control).await?))
 }

@@ -7,5 +7,6 @@ mod follow;
 mod idempotency;
 mod matrix;
 mod over_tls;
+mod pages;
 mod story;
 mod world;

@@ -74,8 +74,15 @@ impl Reply {
     pub fn header(&self, name: &str) -> Option<&str> {
         self.headers.get(name).map(|v| v.to_str().unwrap())
     }
-    /// `200`, or `403 token_scope`.
+    /// `200`, or `403 token_scope`; of pages `303`, `303 /signin` or `403 page`.
     pub fn word(&self) -> String {
+        if self.status == StatusCode::SEE_OTHER {
+            let to_sign_in = self.header("location").is_some_and(|to| to.starts_with("/signin?"));
+            return if to_sign_in { "303 /signin" } else { "303" }.to_owned();
+        }
+        if !self.status.is_success() && self.header("content-type").is_some_and(|t| t.starts_with("text/html")) {
+            return format!("{} page", self.status.as_str());
+        }
         if self.status.is_success() {
             return self.status.as_str().to_owned();
         }
@@ -93,13 +100,15 @@ pub struct Ask {
     pub path: String,
     pub bearer: Option<String>,
     pub body: Option<Value>,
+    /// A form's fields, as a browser sends them from a page of this site.
+    pub form: Option<String>,
     pub headers: Vec<(HeaderName, String)>,
     pub peer: Option<SocketAddr>,
 }
 
 impl Ask {
     pub fn new(method: Method, path: impl Into<String>) -> Self {
-        Self { method, path: path.into(), bearer: None, body: None, headers: Vec::new(), peer: None }
+        Self { method, path: path.into(), bearer: None, body: None, form: None, headers: Vec::new(), peer: None }
     }
     pub fn get(path: impl Into<String>) -> Self {
         Self::new(Method::GET, path)
@@ -109,6 +118,13 @@ impl Ask {
     }
     pub fn act(path: impl Into<String>) -> Self {
         Self::new(Method::POST, path)
+    }
+    pub fn form(path: impl Into<String>, fields: &str) -> Self {
+        let ask = Self { form: Some(fields.to_owned()), ..Self::new(Method::POST, path) };
+        ask.header("sec-fetch-site", "same-origin")
+    }
+    pub fn cookie(self, cookie: &str) -> Self {
+        self.header("cookie", &format!("__Host-daypass={cookie}"))
     }
     pub fn by(self, bearer: &str) -> Self {
         Self { bearer: Some(bearer.to_owned()), ..self }
@@ -143,6 +159,7 @@ impl World {
             clock: clock.clone(),
             random: Arc::new(Counted::from(1)),
             keys: MasterKey::from_bytes([7; 32]),
+            notices: daypass_app::notices::Notices::default(),
         };
         let installation = InstallationId::new(clock.wall(), [3; 10]);
         let app = App::install(parts, Install { region: "local".parse().unwrap(), installation }).await.unwrap();
@@ -211,6 +228,28 @@ impl World {
         signed_in["token"].as_str().unwrap().to_owned()
     }
 
+    /// What a browser's cookie holds once this person has signed in on the page.
+    pub async fn browser(&self, who: &str) -> String {
+        let fields = format!("name={who}&password={}", PASSWORD.replace(' ', "+"));
+        let reply = self.ask(Ask::form("/signin", &fields)).await;
+        assert_eq!(reply.word(), "303", "{}", reply.text());
+        let kept = reply.header("set-cookie").unwrap();
+        kept.strip_prefix("__Host-daypass=").unwrap().split(';').next().unwrap().to_owned()
+    }
+
+    /// What every form that this browser is shown carries.
+    pub async fn form_token(&self, cookie: &str) -> String {
+        let page = self.ask(Ask::get("/ask").cookie(cookie)).await.text();
+        let (_, rest) = page.split_once("name=\"form_token\" value=\"").unwrap_or_else(|| panic!("{page}"));
+        rest.split('"').next().unwrap().to_owned()
+    }
+
+    /// Sends a form as this browser.
+    pub async fn send(&self, cookie: &str, path: &str, fields: &str) -> Reply {
+        let fields = format!("form_token={}&{fields}", self.form_token(cookie).await);
+        self.ask(Ask::form(path, &fields).cookie(cookie)).await
+    }
+
     /// A token, kept under this name.
     pub async fn token(&mut self, called: &'static str, by: &'static str, workload: Option<&str>, scopes: &[&str]) {
         let mut body = json!({"scopes": scopes});
@@ -230,7 +269,8 @@ impl World {
 
     /// The response with its body not read: for streams.
     pub async fn open(&self, ask: Ask) -> axum::response::Response {
-        let body = ask.body.map(|b| b.to_string());
+        let is_form = ask.form.is_some();
+        let body = ask.form.or(ask.body.map(|b| b.to_string()));
         let mut request = Request::new(body.clone().map_or_else(Body::empty, Body::from));
         *request.method_mut() = ask.method;
         *request.uri_mut() = ask.path.parse().unwrap();
@@ -239,7 +279,8 @@ impl World {
             headers.insert(header::AUTHORIZATION, HeaderValue::try_from(format!("Bearer {bearer}")).unwrap());
         }
         if body.is_some() {
-            headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
+            let kind = if is_form { "application/x-www-form-urlencoded" } else { "application/json" };
+            headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(kind));
         }
         for (name, value) in ask.headers {
             headers.insert(name, HeaderValue::try_from(value).unwrap());

@@ -2,7 +2,10 @@
 
 use std::path::{Path, PathBuf};
 
-use daypass_api::Timestamp;
+use daypass_api::{
+    Timestamp,
+    connection::{ConnectionText, SecretAt, hosts_and_ports},
+};
 use zeroize::Zeroizing;
 
 use super::{
@@ -82,18 +85,14 @@ impl Connection {
     /// The connection as a text for any client of libpq. It carries no secret.
     #[must_use]
     pub fn text(&self) -> String {
-        let (hosts, ports) = hosts_and_ports(&self.gateways);
-        let pairs = [
-            ("host", hosts),
-            ("port", ports),
-            ("user", self.user.clone()),
-            ("dbname", self.database.clone()),
-            ("sslmode", "verify-full".to_owned()),
-            ("sslrootcert", shown_path(&self.authority)),
-            ("channel_binding", "require".to_owned()),
-            ("passfile", shown_path(&self.passfile)),
-        ];
-        pairs.map(|(key, value)| format!("{key}={}", quoted(&value))).join(" ")
+        ConnectionText {
+            gateways: &self.gateways,
+            user: &self.user,
+            database: &self.database,
+            authority: &shown_path(&self.authority),
+            secret: SecretAt::Passfile(&shown_path(&self.passfile)),
+        }
+        .text()
     }
 
     /// The connection as an address, the secret in it: for the environment of a child, and nowhere else. Programs that
@@ -129,21 +128,6 @@ fn kept_secret(profile: &Profile) -> Option<(String, Vec<String>, Zeroizing<Stri
 
 fn shown_path(path: &Path) -> String {
     path.display().to_string()
-}
-
-fn hosts_and_ports(gateways: &[String]) -> (String, String) {
-    let parts: Vec<(&str, &str)> = gateways.iter().map(|g| g.rsplit_once(':').unwrap_or((g, "7432"))).collect();
-    let hosts: Vec<&str> = parts.iter().map(|(host, _)| host.trim_matches(['[', ']'])).collect();
-    let ports: Vec<&str> = parts.iter().map(|(_, port)| *port).collect();
-    (hosts.join(","), ports.join(","))
-}
-
-/// A value of a connection string (PostgreSQL: Connection Strings).
-fn quoted(value: &str) -> String {
-    if !value.is_empty() && !value.contains([' ', '\'', '\\', '\t', '\n']) {
-        return value.to_owned();
-    }
-    format!("'{}'", value.replace('\\', "\\\\").replace('\'', "\\'"))
 }
 
 #[cfg(test)]

@@ -27,8 +27,10 @@ pub struct Config {
     pub regions: BTreeMap<Name, PathBuf>,
     /// Where the sealing key comes from; by default a file beside this one, made at the first start.
     pub sealing_key: Option<Binding>,
-    /// What resources' credential names are bound to.
+    /// What credential names are bound to: of resources, and of channels for notices.
     pub credentials: BTreeMap<Name, Binding>,
+    /// How notices go.
+    pub notices: super::notices::Settings,
 }
 
 impl Default for Config {
@@ -42,6 +44,7 @@ impl Default for Config {
             regions: BTreeMap::new(),
             sealing_key: None,
             credentials: BTreeMap::new(),
+            notices: super::notices::Settings::default(),
         }
     }
 }

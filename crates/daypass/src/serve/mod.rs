@@ -4,6 +4,7 @@ mod config;
 mod credentials;
 pub mod folders;
 mod keys;
+mod notices;
 pub mod restore;
 mod tls;
 
@@ -25,7 +26,7 @@ use daypass_gateway::{
 };
 use daypass_ports::{
     authority::NodeId,
-    secret::Secret,
+    secret::{Credentials, Secret},
     store::Store,
     world::{Clock, Random, random_bytes},
 };
@@ -92,10 +93,12 @@ pub async fn open(folders: Folders, rollback: Rollback) -> Result<Opened, Failur
         rollback,
     });
     let store: Arc<dyn Store> = Arc::new(store.await.map_err(Failure::data)?);
+    let credentials: Arc<dyn Credentials> = Arc::new(Bound(config.credentials.clone()));
     let parts = Parts {
         store: Arc::clone(&store),
         targets: Arc::new(PostgresTargets::new()),
-        credentials: Arc::new(Bound(config.credentials.clone())),
+        notices: notices::open(&config, &credentials).map_err(Failure::setting)?,
+        credentials,
         clock,
         random,
         keys: MasterKey::from_bytes(again(&keys, "app")),
@@ -148,6 +151,7 @@ pub async fn run(args: ServeArgs) -> Result<(), Failure> {
     tokio::spawn(Arc::clone(&app).run_endings());
     tokio::spawn(Arc::clone(&app).run_due());
     tokio::spawn(Arc::clone(&app).run_reaper());
+    tokio::spawn(Arc::clone(&app).run_notices());
 
     let gateway = start_gateway(&app, &opened, &identity).await?;
     let api = TcpListener::bind(config.api).await.map_err(|e| Failure::address(config.api, &e))?;

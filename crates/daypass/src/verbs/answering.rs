@@ -4,6 +4,7 @@ use clap::Args;
 use daypass_api::{
     changes::ApproveChange,
     requests::{Approve, Deny},
+    signin::Code,
 };
 use daypass_domain::Span;
 
@@ -21,11 +22,17 @@ pub struct ApproveArgs {
     /// A role declared narrower, instead of the one asked for
     #[arg(long)]
     pub role: Option<String>,
+    /// What your authenticator shows now, where you have a second factor
+    #[arg(long)]
+    pub code: Option<String>,
 }
 
 /// Says yes.
 pub async fn approve(context: &Context, args: ApproveArgs) -> Result<(), Failure> {
     let api = context.api()?;
+    if let Some(code) = args.code {
+        calls::second_factor(&api, &Code { code }).await?;
+    }
     if args.id.starts_with("change_") {
         // What is approved is what was looked at: its digest goes along.
         let detail = calls::change(&api, &args.id).await?;

@@ -1,0 +1,37 @@
+//! The pages: HTML made here, for people with a browser and nothing installed. Each page is a file, and each calls the use
+//! cases that the REST handlers call: there is no second logic.
+//!
+//! They work without JavaScript. With it, the verdict is said while a request is filled in, and countdowns count.
+//!
+//! | to read | where |
+//! | --- | --- |
+//! | the frame of every page, its headers, redirects | `shell` |
+//! | the cookie that a sign-in is kept in | `cookie` |
+//! | how a form of another site is told from one of ours | `forgery` |
+//! | what went wrong, as a page | `refusal` |
+//! | style and script | `assets`, `crates/control/assets/` |
+//! | one page | `<page>.rs`, with `templates/<page>.html` |
+
+mod access;
+mod ask;
+mod assets;
+mod cookie;
+mod forgery;
+mod inbox;
+mod refusal;
+mod request;
+mod shell;
+mod sign_in;
+mod words;
+
+pub(crate) use cookie::{read as cookie, touch};
+pub(crate) use forgery::{from_own_site, own_form};
+pub(crate) use refusal::refusal;
+
+use crate::route::Route;
+
+pub(crate) fn routes() -> Vec<Route> {
+    let all =
+        [assets::routes(), sign_in::routes(), access::routes(), ask::routes(), request::routes(), inbox::routes()];
+    all.into_iter().flatten().map(Route::for_browsers).collect()
+}

@@ -1,0 +1,76 @@
+//! `[notices]` in server.toml: by which channels people hear, and of what.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
+
+use daypass_app::notices::{Audience, Notices, Way};
+use daypass_domain::{Name, Span, notice::Topic};
+use daypass_integrations::notices as channels;
+use daypass_ports::secret::Credentials;
+use serde::Deserialize;
+
+use super::config::Config;
+
+/// How notices go. Every key may be left out; without a channel nothing is sent.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Settings {
+    /// What links begin with; by default the API's own address.
+    url: Option<String>,
+    /// How long the first approvers have before the next ones hear, like `10m`.
+    escalate_after: Option<String>,
+    /// How long before its deadline the end of a grant is told, like `10m`.
+    end_near: Option<String>,
+    /// How many approvers hear at once, at most.
+    at_once: Option<u16>,
+    /// The channels, by name.
+    channel: BTreeMap<Name, Channel>,
+}
+
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Channel {
+    /// The regions whose names it may have; none by default. // I10
+    #[serde(default)]
+    names_of: BTreeSet<Name>,
+    /// To those in one of these groups; to everybody who is concerned by default.
+    #[serde(default)]
+    groups: BTreeSet<Name>,
+    /// About these; about everything by default.
+    #[serde(default)]
+    topics: BTreeSet<Topic>,
+    /// What it is.
+    via: channels::Settings,
+}
+
+/// What the configuration says, made to be used.
+pub fn open(config: &Config, credentials: &Arc<dyn Credentials>) -> Result<Notices, String> {
+    let settings = config.notices.clone();
+    let default = Notices::default();
+    let span = |key: &str, text: Option<String>, default: Span| match text {
+        None => Ok(default),
+        Some(text) => text.parse::<Span>().map_err(|e| format!("`{key}` under [notices]: {e}")),
+    };
+    let url = settings.url.unwrap_or_else(|| format!("https://{}", super::reachable(config.api, &config.names)));
+    if !url.starts_with("https://") || url.chars().any(|c| c.is_control() || c.is_whitespace()) {
+        return Err("`url` under [notices] must begin with https:// and have no spaces".to_owned());
+    }
+    let mut ways = Vec::new();
+    for (name, Channel { names_of, groups, mut topics, via }) in settings.channel {
+        let channel = via.open(Arc::clone(credentials)).map_err(|e| format!("[notices.channel.{name}]: {e}"))?;
+        if topics.is_empty() {
+            topics.extend([Topic::Approvals, Topic::Outcomes, Topic::Ends, Topic::Changes]);
+        }
+        let audience = if groups.is_empty() { Audience::Everybody } else { Audience::Groups(groups) };
+        ways.push(Way { name, channel, names_of, audience, topics });
+    }
+    Ok(Notices {
+        channels: ways,
+        url: url.trim_end_matches('/').to_owned(),
+        escalate_after: span("escalate_after", settings.escalate_after, default.escalate_after)?,
+        end_near: span("end_near", settings.end_near, default.end_near)?,
+        at_once: settings.at_once.map_or(default.at_once, usize::from).max(1),
+    })
+}

@@ -1,0 +1,56 @@
+//! Ways for notices: one a file, and a line in [`Settings`] and [`Settings::open`].
+//!
+//! What a channel may say stands in `daypass_ports::notices`; what a service expects stays in the file that speaks to it.
+
+pub mod slack;
+pub mod smtp;
+pub mod teams;
+pub mod webhook;
+
+use std::sync::Arc;
+
+use daypass_ports::{notices::Channel, secret::Credentials};
+use serde::Deserialize;
+
+/// One channel's settings: exactly one of these.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Settings {
+    /// Mail, to each person.
+    pub smtp: Option<smtp::Settings>,
+    /// Slack: to each person, or into a channel.
+    pub slack: Option<slack::Settings>,
+    /// Microsoft Teams: into a channel or a chat.
+    pub teams: Option<teams::Settings>,
+    /// A program of one's own, by Standard Webhooks.
+    pub webhook: Option<webhook::Settings>,
+}
+
+/// Why settings can't be used: what is wrong, and what to write.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{0}")]
+pub struct BadSettings(pub String);
+
+impl Settings {
+    /// The channel that they describe. Nothing is connected to yet.
+    ///
+    /// # Errors
+    /// When they make no sense.
+    pub fn open(self, credentials: Arc<dyn Credentials>) -> Result<Arc<dyn Channel>, BadSettings> {
+        match self {
+            Self { smtp: Some(smtp), slack: None, teams: None, webhook: None } => {
+                Ok(Arc::new(smtp::Smtp::open(smtp, credentials)?))
+            }
+            Self { smtp: None, slack: Some(slack), teams: None, webhook: None } => {
+                Ok(Arc::new(slack::Slack::open(slack, credentials)?))
+            }
+            Self { smtp: None, slack: None, teams: Some(teams), webhook: None } => {
+                Ok(Arc::new(teams::Teams::open(teams, credentials)?))
+            }
+            Self { smtp: None, slack: None, teams: None, webhook: Some(webhook) } => {
+                Ok(Arc::new(webhook::Webhook::open(webhook, credentials)?))
+            }
+            Self { .. } => Err(BadSettings("a channel has exactly one of smtp, slack, teams, webhook".to_owned())),
+        }
+    }
+}
