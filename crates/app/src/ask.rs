@@ -355,14 +355,6 @@ impl App {
         self.record_kill(id, entry).await
     }
 
-    /// Whether the actor may end a session that they see.
-    pub async fn may_kill(&self, actor: &Actor, view: &SessionView) -> bool {
-        match self.grant_row(view.session.grant).await {
-            Ok(grant) => view.session.is_open() && self.may_revoke(actor, &grant.value).await.is_ok(),
-            Err(_) => false,
-        }
-    }
-
     /// Makes the end of one session durable. It relies on no row, so it can't be stale.
     pub(crate) async fn record_kill(&self, id: SessionId, entry: Entry) -> Result<()> {
         let mut commit = Commit::default();

@@ -62,15 +62,7 @@ impl App {
     /// When there is none that they may see, or the reading can't be recorded. // I11
     pub async fn to_answer(&self, actor: &Actor, id: RequestId) -> Result<ToAnswer> {
         let view = self.request_shown(actor, id).await?;
-        let pending = match view.request.state {
-            RequestState::Pending { .. } => true,
-            RequestState::Granted { .. }
-            | RequestState::Denied { .. }
-            | RequestState::Forbidden { .. }
-            | RequestState::Withdrawn { .. }
-            | RequestState::Expired { .. } => false,
-        };
-        let answering = if pending && self.counts(actor, &view.request).await.unwrap_or(false) {
+        let answering = if view.request.is_pending() && self.counts(actor, &view.request).await.unwrap_or(false) {
             Answering::Counts(self.freshness(actor).await?)
         } else {
             Answering::CountsForNothing

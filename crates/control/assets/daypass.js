@@ -10,10 +10,12 @@ function span(seconds) {
   return rest === 0 ? hours + " h" : hours + " h " + rest + " min";
 }
 
+const came = Date.now();
+
 function count() {
-  for (const place of document.querySelectorAll("[data-until]")) {
-    const left = Math.max(0, Math.floor((Date.parse(place.dataset.until) - Date.now()) / 1000));
-    place.textContent = span(left);
+  const since = Math.floor((Date.now() - came) / 1000);
+  for (const place of document.querySelectorAll("[data-left]")) {
+    place.textContent = span(Math.max(0, Number(place.dataset.left) - since));
   }
 }
 
@@ -35,4 +37,4 @@ function verdicts(form) {
 }
 
 for (const form of document.querySelectorAll("form[data-verdict]")) verdicts(form);
-if (document.querySelector("[data-until]")) setInterval(count, 1000);
+if (document.querySelector("[data-left]")) setInterval(count, 1000);

@@ -299,6 +299,19 @@ impl Asked {
 }
 
 impl Request {
+    /// Whether it waits for somebody's answer.
+    #[must_use]
+    pub fn is_pending(&self) -> bool {
+        match self.state {
+            RequestState::Pending { .. } => true,
+            RequestState::Granted { .. }
+            | RequestState::Denied { .. }
+            | RequestState::Forbidden { .. }
+            | RequestState::Withdrawn { .. }
+            | RequestState::Expired { .. } => false,
+        }
+    }
+
     /// What `event` makes of this request at `now`.
     ///
     /// # Errors

@@ -217,7 +217,11 @@ impl Committer {
         };
         // I3: authority time never goes back, whatever the wall clock does.
         let time = self.clock.wall().max(log.last_time);
-        let run = Run { tools: &self.tools, signer: &self.signer, members, time };
+        let mut elsewhere = Vec::with_capacity(members.len());
+        for member in members {
+            elsewhere.push(member.destroy_elsewhere(&mut self.places).await);
+        }
+        let run = Run { tools: &self.tools, signer: &self.signer, members, elsewhere: &elsewhere, time };
         // A region that is away refuses its own, and keeps nobody else waiting: without them, the batch is run again.
         let mut away = Vec::new();
         loop {
@@ -275,11 +279,28 @@ impl Committer {
     }
 }
 
+/// How many keys of a member were destroyed in other regions than home; none for one that destroys none.
+type Elsewhere = Result<u64, CommitError>;
+
 impl Member {
+    /// Does what this member takes away in other regions: once, however often its batch is run. // I9
+    async fn destroy_elsewhere(&self, places: &mut [PlaceWriter]) -> Elsewhere {
+        match self {
+            Self::Append(..) => Ok(0),
+            Self::DestroyKey(scope, _) => {
+                let mut keys = 0;
+                for place in places {
+                    keys += place.destroy(scope).await.map_err(|away| not_durable(&away))?;
+                }
+                Ok(keys)
+            }
+        }
+    }
+
     async fn run(
         &self,
         db: &mut SqliteConnection,
-        places: &mut [PlaceWriter],
+        elsewhere: &Elsewhere,
         tools: &Tools,
         at: Point,
         tail: &mut Tail,
@@ -290,11 +311,8 @@ impl Member {
                 Ok(Outcome::Committed(Committed { revision: at.revision, at: at.time, entries }))
             }
             Self::DestroyKey(scope, _) => {
-                let mut keys = 0;
-                for place in places {
-                    keys += place.destroy(scope).await.map_err(|away| not_durable(&away))?;
-                }
-                Ok(Outcome::Destroyed(keys + payloads::destroy(db, scope).await?))
+                let elsewhere = elsewhere.clone().map_err(MemberError::Refused)?;
+                Ok(Outcome::Destroyed(elsewhere + payloads::destroy(db, scope).await?))
             }
         }
     }
@@ -335,8 +353,8 @@ fn answer<T>(reply: oneshot::Sender<T>, with: T) {
     reply.send(with).ok();
 }
 
-fn not_durable(away: &Away) -> MemberError {
-    MemberError::Refused(CommitError::NotDurable { why: away.to_string() })
+fn not_durable(away: &Away) -> CommitError {
+    CommitError::NotDurable { why: away.to_string() }
 }
 
 /// A batch, and what it is run with.
@@ -344,6 +362,7 @@ struct Run<'a> {
     tools: &'a Tools,
     signer: &'a NoteSigner,
     members: &'a [Member],
+    elsewhere: &'a [Elsewhere],
     time: Time,
 }
 
@@ -360,11 +379,11 @@ impl Run<'_> {
         let mut tail = Tail::new(log.frontier.clone());
         let mut revision = log.revision;
         let mut outcomes = Vec::with_capacity(self.members.len());
-        for member in self.members {
+        for (member, elsewhere) in self.members.iter().zip(self.elsewhere) {
             let at = Point { revision: Revision(revision.0.saturating_add(1)), time: self.time };
             let mark = tail.mark();
             execute(db, "SAVEPOINT member").await?;
-            let run = member.run(db, places, self.tools, at, &mut tail).await;
+            let run = member.run(db, elsewhere, self.tools, at, &mut tail).await;
             let needs = away.iter().find(|away| tail.strays_since(&mark).any(|stray| stray.place == away.place));
             match (run, needs) {
                 (Ok(outcome), None) => {
@@ -374,7 +393,7 @@ impl Run<'_> {
                 (Ok(_), Some(away)) => {
                     execute(db, "ROLLBACK TO member").await?;
                     tail.back_to(mark);
-                    outcomes.push(Outcome::Refused(CommitError::NotDurable { why: away.to_string() }));
+                    outcomes.push(Outcome::Refused(not_durable(away)));
                 }
                 (Err(MemberError::Refused(error)), _) => {
                     execute(db, "ROLLBACK TO member").await?;

@@ -19,7 +19,7 @@ const APPLICATION_ID: i64 = 0x4461_7950;
 const BUSY: Duration = Duration::from_secs(5);
 
 /// Each moves the schema by one version (`PRAGMA user_version`). Never changed once released, only added to.
-const MIGRATIONS: &[&str] = &[include_str!("schema/1.sql")];
+const MIGRATIONS: &[&str] = &[concat!(include_str!("schema/place_1.sql"), include_str!("schema/1.sql"))];
 
 /// The version of the schema that this program writes.
 fn known() -> i64 {
@@ -105,7 +105,7 @@ async fn stamp(db: &mut SqliteConnection) -> Result<(), sqlx::Error> {
 
 /// Makes the tables of a region's place, inside the transaction that the caller has begun.
 pub(crate) async fn make_place(db: &mut SqliteConnection) -> Result<(), sqlx::Error> {
-    sqlx::raw_sql(include_str!("schema/place.sql")).execute(&mut *db).await?;
+    sqlx::raw_sql(include_str!("schema/place_1.sql")).execute(&mut *db).await?;
     stamp(db).await
 }
 

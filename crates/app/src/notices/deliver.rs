@@ -1,7 +1,7 @@
 //! Handing notices to their channels, and recording how that went.
 
 use std::{
-    collections::HashSet,
+    collections::HashMap,
     sync::{Arc, MutexGuard, PoisonError},
 };
 
@@ -10,7 +10,7 @@ use daypass_domain::{
     change::{Change, ChangeState},
     grant::Grant,
     notice::{Hearer, News, Notice, NoticeEvent, NoticeState, Why},
-    request::{Request, RequestState},
+    request::Request,
     resource::Resource,
 };
 use daypass_ports::{
@@ -27,7 +27,7 @@ use crate::{
 
 /// How many notices are in hand at once, by channel: one that doesn't answer must not hold up the others for long, and
 /// none is to be flooded.
-const IN_HAND_MOST: usize = 64;
+const IN_HAND_MOST: usize = 16;
 
 impl App {
     /// Hands over every notice that is due, each on a task of its own; what is over for long is forgotten.
@@ -38,7 +38,7 @@ impl App {
         for read in self.store_ref().due_now::<Notice>(self.now()).await? {
             match read.value.state {
                 NoticeState::Waiting { .. } => {
-                    if !self.take_in_hand(read.value.id) {
+                    if !self.take_in_hand(&read.value) {
                         continue;
                     }
                     let app = Arc::clone(self);
@@ -62,14 +62,15 @@ impl App {
         Ok(())
     }
 
-    fn sending(&self) -> MutexGuard<'_, HashSet<NoticeId>> {
-        // A set of ids: whole whatever a panicking thread was doing.
+    fn sending(&self) -> MutexGuard<'_, HashMap<NoticeId, Name>> {
+        // Ids and names: whole whatever a panicking thread was doing.
         self.under_way.sending.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn take_in_hand(&self, id: NoticeId) -> bool {
+    fn take_in_hand(&self, notice: &Notice) -> bool {
         let mut sending = self.sending();
-        sending.len() < IN_HAND_MOST && sending.insert(id)
+        let full = sending.values().filter(|channel| **channel == notice.channel).count() >= IN_HAND_MOST;
+        !full && sending.insert(notice.id, notice.channel.clone()).is_none()
     }
 
     /// Sends one notice, and records that: the entry and the row in one commit.
@@ -95,7 +96,7 @@ impl App {
         Ok(())
     }
 
-    fn unrecorded(&self) -> MutexGuard<'_, std::collections::HashMap<NoticeId, Notice>> {
+    fn unrecorded(&self) -> MutexGuard<'_, HashMap<NoticeId, Notice>> {
         self.under_way.unrecorded.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -152,7 +153,7 @@ impl App {
         Ok(match &notice.news {
             News::ApprovalWanted { request, .. } | News::StillWanted { request, .. } => {
                 let read = self.store_ref().get::<Request>(&request.to_string()).await?;
-                read.is_some_and(|r| matches!(r.value.state, RequestState::Pending { .. }))
+                read.is_some_and(|r| r.value.is_pending())
             }
             News::EndNear { grant, deadline, .. } => {
                 let read = self.store_ref().get::<Grant>(&grant.to_string()).await?;

@@ -16,7 +16,7 @@ mod look;
 mod occasions;
 
 use std::{
-    collections::{BTreeSet, HashMap, HashSet},
+    collections::{BTreeSet, HashMap},
     sync::{Arc, Mutex},
     time::Duration,
 };
@@ -97,8 +97,8 @@ impl Notices {
 /// What is under way in this process.
 #[derive(Default)]
 pub(crate) struct UnderWay {
-    /// Notices that a channel has in its hands.
-    sending: Mutex<HashSet<NoticeId>>,
+    /// Notices that a channel has in its hands, with which.
+    sending: Mutex<HashMap<NoticeId, Name>>,
     /// Notices that were sent, and whose rows couldn't be written yet: they aren't sent again while this process lives.
     unrecorded: Mutex<HashMap<NoticeId, Notice>>,
     /// A channel's hands are free again.

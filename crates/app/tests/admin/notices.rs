@@ -8,13 +8,14 @@ use std::{
 use async_trait::async_trait;
 use daypass_app::{
     approve::{Less, Seen},
+    ask::Page,
     entry::event,
     notices::{Audience, Notices, Way},
     request::Outcome,
 };
 use daypass_domain::{
     RequestId, Span,
-    notice::{Topic, Why},
+    notice::{NoticeState, Topic, Why},
 };
 use daypass_ports::notices::{Channel, Letter, Names, NotSent, Reach};
 
@@ -55,15 +56,33 @@ impl Room {
     }
 }
 
+/// A channel that never answers.
+struct Stuck;
+
+#[async_trait]
+impl Channel for Stuck {
+    fn reach(&self) -> Reach {
+        Reach::Room
+    }
+
+    async fn send(&self, _: &Letter) -> Result<(), NotSent> {
+        std::future::pending().await
+    }
+}
+
 fn by(room: &Arc<Room>, names_of: &[&str]) -> Notices {
-    let way = Way {
-        name: name("room"),
-        channel: room.clone(),
+    let way = way("room", room.clone(), names_of);
+    Notices { channels: vec![way], url: "https://daypass.example".into(), ..Notices::default() }
+}
+
+fn way(called: &str, channel: Arc<dyn Channel>, names_of: &[&str]) -> Way {
+    Way {
+        name: name(called),
+        channel,
         names_of: names_of.iter().map(|region| name(region)).collect(),
         audience: Audience::Everybody,
         topics: BTreeSet::from([Topic::Approvals, Topic::Outcomes, Topic::Ends, Topic::Changes]),
-    };
-    Notices { channels: vec![way], url: "https://daypass.example".into(), ..Notices::default() }
+    }
 }
 
 /// Alice administers a resource of production, and bob works there.
@@ -156,4 +175,32 @@ async fn the_end_is_told_before_it_comes() {
     recorded(&world, event::NOTICE_SENT, 2).await;
     // The grant and its end are handed over side by side.
     assert_eq!(BTreeSet::from_iter(room.words()), BTreeSet::from(["end_near", "request_granted"]));
+}
+
+#[tokio::test]
+async fn a_trial_is_for_administrators_and_a_stuck_channel_holds_up_no_other() {
+    let room = Room::refusing(0);
+    let mut notices = by(&room, &[]);
+    notices.channels.insert(0, way("stuck", Arc::new(Stuck), &[]));
+    let world = World::with_notices(notices).await;
+    world.user("bob").await;
+    let (alice, bob) = (world.actor("alice").await, world.actor("bob").await);
+    assert!(world.app.try_notices(&bob, &name("bob"), None).await.is_err());
+    let unknown = world.app.try_notices(&alice, &name("bob"), Some(&name("pigeon"))).await.unwrap_err();
+    assert!(unknown.next.contains("room") && unknown.next.contains("stuck"), "{unknown}");
+    // More than a channel has hands.
+    for _ in 0..30 {
+        assert_eq!(world.app.try_notices(&alice, &name("bob"), None).await.unwrap().len(), 2);
+    }
+    assert_eq!(world.count(event::NOTICE_TRIED).await, 30);
+    told(&world, &room, 30).await;
+    recorded(&world, event::NOTICE_SENT, 30).await;
+    let page = Page { after: None, most: 100 };
+    assert!(world.app.notices_list(&bob, &page).await.is_err());
+    let all = world.app.notices_list(&alice, &page).await.unwrap();
+    let waiting = all.iter().filter(|view| matches!(view.notice.state, NoticeState::Waiting { .. }));
+    assert!(waiting.clone().all(|view| view.notice.channel == name("stuck")));
+    assert_eq!((all.len(), waiting.count()), (60, 30));
+    let one = world.app.notice_shown(&alice, all[0].notice.id).await.unwrap();
+    assert_eq!((one.notice.id, one.person), (all[0].notice.id, None));
 }

@@ -51,7 +51,7 @@ struct Held {
 }
 
 enum Standing {
-    Active { left: String, until: Moment },
+    Active { left: String, left_s: i64, until: Moment },
     Scheduled { start: Moment },
 }
 
@@ -79,9 +79,11 @@ async fn show(call: Call) -> Result<Raw> {
     let mut held = Vec::new();
     for view in app.grants(actor, Whose::Mine, &whole).await? {
         let standing = match view.grant.state {
-            GrantState::Active { deadline, .. } => {
-                Standing::Active { left: words::left(deadline, app.time()), until: words::moment(deadline) }
-            }
+            GrantState::Active { deadline, .. } => Standing::Active {
+                left: words::left(deadline, app.time()),
+                left_s: deadline.since(app.time()).secs(),
+                until: words::moment(deadline),
+            },
             GrantState::Scheduled { start, .. } => Standing::Scheduled { start: words::moment(start) },
             GrantState::Ending { .. } | GrantState::Ended { .. } => continue,
         };

@@ -94,7 +94,7 @@ async fn show(call: Call) -> Result<Raw> {
     let id: RequestId = call.id("id")?;
     let seen = call.app().to_answer(actor, id).await?;
     let asked = &seen.view.request.asked;
-    let pending = state(&seen.view.request.state) == "waiting";
+    let pending = seen.view.request.is_pending();
     let forms = match seen.answering {
         Answering::Counts(freshness) => Forms::Answer {
             digest: asked.digest().to_string(),

@@ -3,10 +3,7 @@
 use std::time::Duration;
 
 use daypass_api::requests::Request;
-use daypass_domain::{
-    RequestId,
-    request::{self, RequestState},
-};
+use daypass_domain::{RequestId, request};
 use serde::Deserialize;
 use utoipa::IntoParams;
 
@@ -27,7 +24,7 @@ pub(super) async fn show(call: Call) -> Result<Json<Request>> {
     let id: RequestId = call.id("id")?;
     let mut view = call.app().request_shown(call.actor()?, id).await?;
     let wait = query.wait_s.unwrap_or(0).min(WAIT_MOST_S);
-    if wait > 0 && is_pending(&view.request) {
+    if wait > 0 && view.request.is_pending() {
         // Only a change that is seen is shown again: for whoever is no party, each showing is an entry. // I11
         if moved_on(&call, &view.request, Duration::from_secs(wait.into())).await? {
             view = call.app().request_shown(call.actor()?, id).await?;
@@ -45,7 +42,7 @@ async fn moved_on(call: &Call, seen: &request::Request, wait: Duration) -> Resul
         revisions.mark_unchanged();
         let read = call.app().store().get::<request::Request>(&seen.id.to_string()).await?;
         let changed = read.as_ref().is_none_or(|r| r.value != *seen);
-        if read.is_none_or(|r| !is_pending(&r.value)) {
+        if read.is_none_or(|r| !r.value.is_pending()) {
             return Ok(changed);
         }
         tokio::select! {
@@ -57,16 +54,5 @@ async fn moved_on(call: &Call, seen: &request::Request, wait: Duration) -> Resul
             () = tokio::time::sleep_until(until) => return Ok(changed),
             () = stopping.stopped() => return Ok(changed),
         }
-    }
-}
-
-fn is_pending(request: &request::Request) -> bool {
-    match request.state {
-        RequestState::Pending { .. } => true,
-        RequestState::Granted { .. }
-        | RequestState::Denied { .. }
-        | RequestState::Forbidden { .. }
-        | RequestState::Withdrawn { .. }
-        | RequestState::Expired { .. } => false,
     }
 }

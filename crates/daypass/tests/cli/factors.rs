@@ -88,6 +88,28 @@ fn a_second_factor_is_asked_for_once_it_is_confirmed() {
 }
 
 #[test]
+fn whoever_has_a_second_factor_approves_with_it() {
+    let world = World::new();
+    let (alice, bob) = (world.person("alice"), world.person("bob"));
+    let enrolment = bob.json(&["totp", "enrol"]);
+    let secret = enrolment["secret"].as_str().unwrap();
+    // Signed in before it counted, so that this sign-in never showed it.
+    let mut elsewhere = bob.clone();
+    elsewhere.profile = bob.profile.with_extension("elsewhere");
+    let (url, authority) = (world.url(), world.authority());
+    elsewhere.ok(&["login", "--server", &url, "--authority", &authority, "--user", "bob"]);
+    bob.ok(&["totp", "confirm", &code_for(secret, now()).unwrap()]);
+    let request = alice.asks("readonly");
+    let said = elsewhere.says(&["approve", &request]);
+    assert_ne!(said.code, 0, "{}", said.all());
+    assert!(said.err.contains("second factor") && said.err.contains("approve --code"), "{}", said.all());
+    assert_ne!(elsewhere.says(&["approve", &request, "--code", "000000"]).code, 0);
+    let code = code_for(secret, now() + Span::from_secs(30)).unwrap();
+    let answered = elsewhere.json(&["approve", &request, "--code", &code]);
+    assert!(answered["outcome"]["grant"]["id"].is_string(), "{answered}");
+}
+
+#[test]
 fn a_token_acts_within_its_scope_and_approves_nothing() {
     let world = World::new();
     let (ada, bob, alice) = (world.person("ada"), world.person("bob"), world.person("alice"));

@@ -113,18 +113,6 @@ impl Http {
         self.exchange(request).await
     }
 
-    /// Asks, with headers.
-    ///
-    /// # Errors
-    /// When there was no answer.
-    pub async fn get(&self, url: &str, headers: &[(&'static str, String)]) -> Result<Answer, NotSent> {
-        let mut request = self.client.get(self.check(url)?);
-        for (name, value) in headers {
-            request = request.header(*name, value);
-        }
-        self.exchange(request).await
-    }
-
     async fn exchange(&self, request: reqwest::RequestBuilder) -> Result<Answer, NotSent> {
         let mut answer = request.send().await.map_err(not_answered)?;
         let status = answer.status();

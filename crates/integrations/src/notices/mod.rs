@@ -2,9 +2,10 @@
 //!
 //! What a channel may say stands in `daypass_ports::notices`; what a service expects stays in the file that speaks to it.
 
-pub mod slack;
+pub mod room;
+mod slack;
 pub mod smtp;
-pub mod teams;
+mod teams;
 pub mod webhook;
 
 use std::sync::Arc;
@@ -19,9 +20,9 @@ pub struct Settings {
     /// Mail, to each person.
     pub smtp: Option<smtp::Settings>,
     /// Slack: to each person, or into a channel.
-    pub slack: Option<slack::Settings>,
+    pub slack: Option<room::Settings>,
     /// Microsoft Teams: into a channel or a chat.
-    pub teams: Option<teams::Settings>,
+    pub teams: Option<room::Settings>,
     /// A program of one's own, by Standard Webhooks.
     pub webhook: Option<webhook::Settings>,
 }
@@ -42,10 +43,10 @@ impl Settings {
                 Ok(Arc::new(smtp::Smtp::open(smtp, credentials)?))
             }
             Self { smtp: None, slack: Some(slack), teams: None, webhook: None } => {
-                Ok(Arc::new(slack::Slack::open(slack, credentials)?))
+                Ok(Arc::new(room::Room::open(slack, credentials, slack::message)?))
             }
             Self { smtp: None, slack: None, teams: Some(teams), webhook: None } => {
-                Ok(Arc::new(teams::Teams::open(teams, credentials)?))
+                Ok(Arc::new(room::Room::open(teams, credentials, teams::message)?))
             }
             Self { smtp: None, slack: None, teams: None, webhook: Some(webhook) } => {
                 Ok(Arc::new(webhook::Webhook::open(webhook, credentials)?))

@@ -1,58 +1,10 @@
 //! Slack, by an incoming webhook: a message with a button that opens the page. Nothing can be answered there (I8).
 
-use std::sync::Arc;
-
-use async_trait::async_trait;
-use daypass_domain::{Name, notice::Why};
-use daypass_ports::{
-    notices::{Channel, Letter, NotSent, Reach},
-    secret::Credentials,
-};
-use serde::Deserialize;
+use daypass_ports::notices::Letter;
 use serde_json::{Value, json};
 
-use super::BadSettings;
-use crate::http::{Http, Network, Reached};
-
-/// Which Slack channel.
-#[derive(Debug, Clone, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Settings {
-    /// The name that the incoming webhook's address is bound to: the address is a secret.
-    credential: Name,
-    /// Where it may be.
-    #[serde(default)]
-    network: Network,
-}
-
-/// A Slack channel.
-pub struct Slack {
-    credential: Name,
-    http: Http,
-    credentials: Arc<dyn Credentials>,
-}
-
-impl Slack {
-    pub(super) fn open(settings: Settings, credentials: Arc<dyn Credentials>) -> Result<Self, BadSettings> {
-        let http = Http::new(&Reached { network: settings.network, authorities: None }).map_err(BadSettings)?;
-        Ok(Self { credential: settings.credential, http, credentials })
-    }
-}
-
-#[async_trait]
-impl Channel for Slack {
-    fn reach(&self) -> Reach {
-        Reach::Room
-    }
-
-    async fn send(&self, letter: &Letter) -> Result<(), NotSent> {
-        let url = self.credentials.credential(&self.credential).await;
-        let url = url.map_err(|e| NotSent::new(Why::NoCredential, e.to_string()))?;
-        self.http.post(url.expose(), &[], message(letter).to_string()).await?.taken()
-    }
-}
-
-fn message(letter: &Letter) -> Value {
+/// A letter as Slack takes it.
+pub(super) fn message(letter: &Letter) -> Value {
     let words = letter.words();
     let (subject, text) = (escape(&words.subject), escape(&words.lines.join("\n")));
     json!({

@@ -1,9 +1,3 @@
--- One-of-a-kind values: what shows that keys and folder belong together.
-CREATE TABLE meta (
-    name TEXT PRIMARY KEY,
-    value BLOB NOT NULL
-) STRICT, WITHOUT ROWID;
-
 -- State rows. `keys` is the JSON of [[key, value], ...]; the MAC covers every column but `row`.
 CREATE TABLE rows (
     row INTEGER PRIMARY KEY,
@@ -60,21 +54,4 @@ CREATE TABLE head (
     one INTEGER PRIMARY KEY CHECK (one = 1),
     revision INTEGER NOT NULL,
     note TEXT NOT NULL
-) STRICT;
-
--- Keys of payload parts, wrapped by the master key; `wrapped` is NULL once the key was destroyed.
-CREATE TABLE data_keys (
-    id BLOB PRIMARY KEY,
-    scope TEXT NOT NULL,
-    wrapped BLOB
-) STRICT, WITHOUT ROWID;
-CREATE UNIQUE INDEX data_keys_in_use ON data_keys (scope) WHERE wrapped IS NOT NULL;
-
--- Payload parts: salt and content, sealed together.
-CREATE TABLE payloads (
-    id TEXT PRIMARY KEY,
-    seq INTEGER NOT NULL,
-    part INTEGER NOT NULL,
-    data_key BLOB NOT NULL REFERENCES data_keys (id),
-    sealed BLOB NOT NULL
 ) STRICT;

@@ -1,4 +1,6 @@
--- One region's payloads, in a folder of that region. // I10
+-- What every place of payloads has: the database with the log, and the folder of each other region. // I10
+
+-- One-of-a-kind values: what shows that keys and folder belong together.
 CREATE TABLE meta (
     name TEXT PRIMARY KEY,
     value BLOB NOT NULL
@@ -13,7 +15,7 @@ CREATE TABLE data_keys (
 CREATE UNIQUE INDEX data_keys_in_use ON data_keys (scope) WHERE wrapped IS NOT NULL;
 
 -- Payload parts: salt and content, sealed together. The entry that commits to one is in the log, at `seq`; where there is
--- none, the commit failed after its payloads were durable, and nothing names them.
+-- none (in another region's folder), the commit failed after its payloads were durable, and nothing names them.
 CREATE TABLE payloads (
     id TEXT PRIMARY KEY,
     seq INTEGER NOT NULL,
