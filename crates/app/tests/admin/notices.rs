@@ -105,16 +105,28 @@ async fn asks(world: &World) -> RequestId {
 /// Tells what there is to tell, and waits until the room was tried so often.
 async fn told(world: &World, room: &Room, tries: usize) {
     world.app.tell().await.unwrap();
-    while room.tried.lock().unwrap().len() < tries {
-        world.app.deliver().await.unwrap();
-        tokio::task::yield_now().await;
-    }
+    patiently("the room is tried", async {
+        while room.tried.lock().unwrap().len() < tries {
+            world.app.deliver().await.unwrap();
+            tokio::task::yield_now().await;
+        }
+    })
+    .await;
+}
+
+/// How long anything may take before a test gives up: no test measures time.
+async fn patiently(what: &str, done: impl Future<Output = ()>) {
+    let waited = tokio::time::timeout(std::time::Duration::from_secs(30), done).await;
+    waited.unwrap_or_else(|_| panic!("waited in vain: {what}"));
 }
 
 async fn recorded(world: &World, event: &str, times: usize) {
-    while world.count(event).await < times {
-        tokio::task::yield_now().await;
-    }
+    patiently(event, async {
+        while world.count(event).await < times {
+            tokio::task::yield_now().await;
+        }
+    })
+    .await;
 }
 
 #[tokio::test]
