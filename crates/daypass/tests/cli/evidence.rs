@@ -3,6 +3,8 @@
 use std::{
     fs,
     path::{Path, PathBuf},
+    sync::atomic::{AtomicBool, Ordering},
+    thread,
 };
 
 use daypass_domain::InstallationId;
@@ -81,6 +83,37 @@ fn an_exported_log_verifies_anywhere_and_a_tampered_copy_does_not() {
     fs::write(&proof, other).unwrap();
     let said = auditor.fails(8, &["ledger", "receipt", "2", "--check", &proof, "--folder", &folder, "--key", &key]);
     assert!(said.contains("DOES NOT HOLD"), "{said}");
+}
+
+#[test]
+fn an_export_is_what_its_writer_has_seen_and_an_older_one_is_told_from_a_cut_one() {
+    let world = World::new();
+    let (ada, alice) = (world.person("ada"), world.person("alice"));
+    let over = AtomicBool::new(false);
+    thread::scope(|scope| {
+        // Entries all the while, so that there are some between any two looks at the log.
+        scope.spawn(|| {
+            while !over.load(Ordering::Relaxed) {
+                let asked = alice.asks("readonly");
+                alice.ok(&["withdraw", &asked]);
+            }
+        });
+        for i in 0..10 {
+            let folder = exported(&world, &ada, &format!("log-{i}"));
+            let said = ada.says(&["ledger", "verify", &folder]);
+            over.store(said.code != 0 || i == 9, Ordering::Relaxed);
+            assert_eq!(said.code, 0, "{}", said.all());
+        }
+    });
+    let (folder, then) = (exported(&world, &ada, "then"), world.path("then.checkpoint"));
+    fs::copy(Path::new(&folder).join("checkpoint"), &then).unwrap();
+    let asked = alice.asks("readonly");
+    ada.ok(&["show", &asked]);
+    let said = ada.fails(8, &["ledger", "verify", &folder]);
+    assert!(said.contains("exported this folder before") && said.contains("--checkpoint"), "{said}");
+    ada.ok(&["ledger", "verify", &folder, "--checkpoint", &then]);
+    let again = exported(&world, &ada, "log-again");
+    ada.ok(&["ledger", "verify", &again]);
 }
 
 /// Rewrites an exported log with the server's own key, so that an event never was.

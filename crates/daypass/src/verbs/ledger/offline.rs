@@ -100,11 +100,17 @@ fn told(broken: &Broken) -> Failure {
     if let Broken::Unreadable { .. } = broken {
         return Failure::new(Exit::Unavailable, broken, "");
     }
-    Failure::new(
-        Exit::Evidence,
-        format!("THE LOG DOES NOT HOLD. {broken}"),
-        "keep this folder and your checkpoint: together they are the proof",
-    )
+    let keep = "keep this folder and your checkpoint: together they are the proof";
+    // An honest folder can be shorter than what its reader has seen since; only the reader knows when it was written.
+    let next = if matches!(broken, Broken::Truncated { .. } | Broken::Replayed { .. }) {
+        format!(
+            "if you exported this folder before you saw the rest, export it again, or give --checkpoint FILE from then; \
+             if not, {keep}"
+        )
+    } else {
+        keep.to_owned()
+    };
+    Failure::new(Exit::Evidence, format!("THE LOG DOES NOT HOLD. {broken}"), next)
 }
 
 fn report_words(report: &Report, known: Option<&Known>) -> String {
