@@ -351,7 +351,7 @@ impl App {
         ids.push(("session", id.to_string()));
         ids.push(("by", actor.principal.to_string()));
         let entry = session(event::SESSION_KILLED, ids, self.region_of(&grant).await?, Vec::new());
-        self.taken.kill(id, entry.clone()); // I1: what takes away never waits
+        self.taken.kill(id, entry.clone(), self.now()); // I1: what takes away never waits
         self.record_kill(id, entry).await
     }
 

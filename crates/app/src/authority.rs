@@ -179,9 +179,9 @@ impl App {
         Ok(Renewal { changes, remaining })
     }
 
-    async fn close(&self, id: SessionId, cause: SessionEnd, passed: Passed) -> Result<()> {
+    async fn close(&self, id: SessionId, cause: SessionEnd, passed: Passed, now: Time) -> Result<()> {
         let Some(read) = self.store_ref().get::<Session>(&id.to_string()).await? else { return Ok(()) };
-        let Ok(next) = read.value.clone().close(self.now(), cause, passed) else { return Ok(()) };
+        let Ok(next) = read.value.clone().close(now, cause, passed) else { return Ok(()) };
         let grant = self.grant_row(next.grant).await?;
         let region = self.region_of(&grant.value).await?;
         let mut ids = crate::ending::grant_ids(&grant.value);
@@ -191,6 +191,7 @@ impl App {
         commit.replace(&read, &next);
         commit.entry(session(event::SESSION_CLOSED, ids, region, vec![self.session_part(id, &passed)]));
         self.commit(commit, ()).await?;
+        self.closed_at_client(&next, &grant.value, cause, now);
         Ok(())
     }
 
@@ -201,7 +202,8 @@ impl App {
     pub async fn close_orphans(&self) -> Result<usize> {
         let open = self.store_ref().find::<Session>(key::STATE, "open").await?;
         for session in &open {
-            retry_stale!(self.close(session.value.id, SessionEnd::NodeLost, Passed::default()).await)?;
+            let id = session.value.id;
+            retry_stale!(self.close(id, SessionEnd::NodeLost, Passed::default(), self.now()).await)?;
         }
         Ok(open.len())
     }
@@ -293,7 +295,8 @@ impl Authority for App {
         passed: Passed,
     ) -> std::result::Result<(), AuthorityError> {
         self.nodes.drop_claim(session);
-        let outcome = retry_stale!(self.close(session, cause, passed).await);
+        let now = self.now();
+        let outcome = retry_stale!(self.close(session, cause, passed, now).await);
         outcome.map_err(unavailable)
     }
 }

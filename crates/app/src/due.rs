@@ -66,7 +66,10 @@ impl App {
         let mut begin = Vec::new();
         for grant in grants {
             match grant.value.state {
-                GrantState::Active { .. } => over.push(grant.value.id),
+                GrantState::Active { deadline, .. } => {
+                    self.taken.over_since(grant.value.id, deadline);
+                    over.push(grant.value.id);
+                }
                 GrantState::Scheduled { .. } => begin.push(grant.value.id),
                 GrantState::Ending { .. } | GrantState::Ended { .. } => {}
             }

@@ -46,7 +46,7 @@ impl App {
             return Ok(None);
         }
         let grants: Vec<GrantId> = ends.iter().map(|end| end.grant).collect();
-        self.taken.end(ends); // I1: what takes away never waits
+        self.taken.end(ends, self.now()); // I1: what takes away never waits
         let recorded = retry_stale!(self.record_ends(&grants).await);
         self.taken.finish.notify_one();
         recorded.map_err(|problem| {
@@ -99,7 +99,8 @@ impl App {
     /// Cuts what a larger commit has ended: it is durable already.
     pub(crate) fn has_ended(&self, ended: Vec<(GrantId, EndCause)>) {
         let grants: Vec<GrantId> = ended.iter().map(|(grant, _)| *grant).collect();
-        self.taken.end(ended.into_iter().map(|(grant, cause)| End { grant, cause, said: Vec::new() }).collect());
+        let ends = ended.into_iter().map(|(grant, cause)| End { grant, cause, said: Vec::new() }).collect();
+        self.taken.end(ends, self.now());
         self.taken.durable(&grants, &[]);
         self.taken.finish.notify_one();
     }
@@ -131,13 +132,14 @@ impl App {
     }
 
     async fn cut_now(&self, grants: &[GrantId]) {
-        let mut by_target: BTreeMap<String, (ResourceId, Vec<(GrantId, MadeLogin)>)> = BTreeMap::new();
+        let mut by_target: BTreeMap<String, (ResourceId, Vec<(Grant, MadeLogin)>)> = BTreeMap::new();
         for id in grants {
             let read = self.store_ref().get::<Grant>(&id.to_string()).await;
             let Ok(Some(read)) = read else { continue };
             if let Some(login) = login_of(&read.value) {
-                let new = || (read.value.resource, Vec::new());
-                by_target.entry(target_key(&login.target)).or_insert_with(new).1.push((*id, login));
+                let resource = read.value.resource;
+                let new = || (resource, Vec::new());
+                by_target.entry(target_key(&login.target)).or_insert_with(new).1.push((read.value, login));
             }
             // Its login opens nothing from here on: should the grant have been extended at the last moment after all, the
             // next connection makes it anew.
@@ -151,26 +153,24 @@ impl App {
         self.taken.finish.notify_one();
     }
 
-    async fn cut_group(&self, resource: ResourceId, group: &[(GrantId, MadeLogin)]) -> Result<()> {
+    async fn cut_group(&self, resource: ResourceId, group: &[(Grant, MadeLogin)]) -> Result<()> {
         let Some((_, login)) = group.first() else { return Ok(()) };
         let at = self.administration(resource, &login.target).await?;
-        let mut grants = Vec::new();
-        let mut logins = Vec::new();
-        for (grant, login) in group {
-            grants.push(*grant);
-            logins.push(login_name(login)?);
-        }
-        for (grant, report) in grants.into_iter().zip(self.targets.cut(&at, &logins).await) {
+        let logins = group.iter().map(|(_, login)| login_name(login)).collect::<Result<Vec<_>>>()?;
+        for ((grant, _), report) in group.iter().zip(self.targets.cut(&at, &logins).await) {
             match report {
                 Ok(report) => self.note_cut(grant, report.backends_ended),
-                Err(error) => tracing::warn!(%grant, %error, "not cut at the target yet"),
+                Err(error) => tracing::warn!(grant = %grant.id, %error, "not cut at the target yet"),
             }
         }
         Ok(())
     }
 
-    pub(crate) fn note_cut(&self, grant: GrantId, backends: u32) {
-        self.taken.cut_at_target(grant, CutAtTarget { at: self.now(), backends });
+    pub(crate) fn note_cut(&self, grant: &Grant, backends: u32) {
+        let at = self.now();
+        if self.taken.cut_at_target(grant.id, CutAtTarget { at, backends }) {
+            self.cut_at_target(grant, at);
+        }
     }
 
     /// How to reach a target as its administrator.

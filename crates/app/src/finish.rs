@@ -105,10 +105,11 @@ impl App {
     }
 
     async fn finish_batch(&self, grants: &[Read<Grant>]) -> Result<Finished> {
-        let mut endings = Vec::new();
+        let (mut endings, mut ended) = (Vec::new(), Vec::new());
         let mut target = None;
         for read in grants {
             let Some(login) = login_of(&read.value) else { continue };
+            ended.push(&read.value);
             endings.push(Ending { grant: read.value.id, login: login_name(&login)?, owns: login.owns.clone() });
             target = target.or(Some((read.value.resource, login.target)));
         }
@@ -124,10 +125,10 @@ impl App {
         };
         let mut outcome = Finished::All;
         let mut listed = Vec::new();
-        for (ending, residue) in endings.iter().zip(self.targets.list(&at, &endings).await) {
+        for ((ending, grant), residue) in endings.iter().zip(&ended).zip(self.targets.list(&at, &endings).await) {
             match residue {
                 Ok(residue) => {
-                    self.note_cut(ending.grant, 0);
+                    self.note_cut(grant, 0);
                     if let Some(residue) = self.record_list(ending.grant, residue).await? {
                         listed.push(residue);
                     }

@@ -14,6 +14,7 @@
 //! | [`people`], [`signin`], [`tokens`] | administrators, everybody | principals, groups, factors, tokens |
 //! | [`resources`], [`policies`] | administrators | what can be asked for, and who may have it |
 //! | [`notices`] | every change of state that concerns people, time | tells them, after the commit |
+//! | [`took`] | metrics | how long endings took |
 //! | [`ask`] | everybody | explain, who, and what one may see |
 //! | [`inbox`], [`offers`] | everybody | what helps to answer a request; what one could ask for |
 
@@ -44,6 +45,7 @@ pub mod signin;
 pub mod start;
 pub mod taken;
 pub mod tokens;
+pub mod took;
 
 use std::sync::{Arc, RwLock};
 
@@ -74,6 +76,7 @@ pub struct App {
     /// Everybody there is, as of a version of the settings row.
     pub(crate) directory: RwLock<Option<(u64, Arc<Directory>)>>,
     pub(crate) taken: ending::Taken,
+    pub(crate) took: took::Took,
     pub(crate) nodes: authority::Nodes,
     pub(crate) limits: signin::Attempts,
     pub(crate) browsers: signin::Browsers,

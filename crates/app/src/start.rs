@@ -110,6 +110,7 @@ impl App {
             policy: RwLock::new(Arc::new(policy)),
             directory: RwLock::default(),
             taken: ending::Taken::default(),
+            took: crate::took::Took::default(),
             nodes: authority::Nodes::default(),
             limits: signin::Attempts::default(),
             browsers: signin::Browsers::default(),

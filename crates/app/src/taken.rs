@@ -26,6 +26,9 @@ struct Inner {
     ended: BTreeMap<GrantId, End>,
     killed: BTreeMap<SessionId, LedgerEntry>,
     at_target: BTreeMap<GrantId, CutAtTarget>,
+    /// Since when what was taken is to be over.
+    taken: BTreeMap<GrantId, Time>,
+    sessions_killed: BTreeMap<SessionId, Time>,
 }
 
 /// One grant's end, with all that its entry will say: kept until that is durable, so that nothing of it is lost.
@@ -55,8 +58,18 @@ pub struct CutAtTarget {
     pub backends: u32,
 }
 
-/// How many finished cuts are remembered for receipts.
-const CUTS_KEPT: usize = 4_096;
+/// How many finished cuts and their orders are remembered, for receipts and metrics.
+const KEPT: usize = 4_096;
+
+/// Remembers what comes first of each; forgets the oldest ids when there are too many.
+fn remember<K: Ord, V>(map: &mut BTreeMap<K, V>, key: K, value: V) -> bool {
+    let Entry::Vacant(place) = map.entry(key) else { return false };
+    place.insert(value);
+    if map.len() > KEPT {
+        map.pop_first();
+    }
+    true
+}
 
 impl Default for Taken {
     fn default() -> Self {
@@ -79,7 +92,7 @@ impl Taken {
 
     /// From now on the grants open nothing, and every gateway that follows cuts their sessions. Of a grant that was taken
     /// already, the first cause stays.
-    pub fn end(&self, ends: Vec<End>) {
+    pub fn end(&self, ends: Vec<End>, now: Time) {
         let mut new = Vec::new();
         {
             let mut inner = self.inner();
@@ -88,6 +101,9 @@ impl Taken {
                     new.push(end.grant);
                     place.insert(end);
                 }
+            }
+            for grant in &new {
+                remember(&mut inner.taken, *grant, now);
             }
         }
         if new.is_empty() {
@@ -101,8 +117,12 @@ impl Taken {
     }
 
     /// From now on the session passes nothing; `entry` will say so.
-    pub fn kill(&self, session: SessionId, entry: LedgerEntry) {
-        self.inner().killed.entry(session).or_insert(entry);
+    pub fn kill(&self, session: SessionId, entry: LedgerEntry, now: Time) {
+        {
+            let mut inner = self.inner();
+            inner.killed.entry(session).or_insert(entry);
+            remember(&mut inner.sessions_killed, session, now);
+        }
         self.moved.send_modify(|n| *n += 1);
     }
 
@@ -142,13 +162,24 @@ impl Taken {
         }
     }
 
-    /// The target has no backend of the grant any more.
-    pub fn cut_at_target(&self, grant: GrantId, cut: CutAtTarget) {
-        let mut inner = self.inner();
-        if inner.at_target.len() >= CUTS_KEPT {
-            inner.at_target.pop_first();
-        }
-        inner.at_target.entry(grant).or_insert(cut);
+    /// The grant was to be over since then, whenever somebody comes to end it.
+    pub fn over_since(&self, grant: GrantId, at: Time) {
+        remember(&mut self.inner().taken, grant, at);
+    }
+
+    /// Since when the grant is to be over, if this process was told.
+    pub fn when_taken(&self, grant: GrantId) -> Option<Time> {
+        self.inner().taken.get(&grant).copied()
+    }
+
+    /// When the session was killed, if this process was told.
+    pub fn when_killed(&self, session: SessionId) -> Option<Time> {
+        self.inner().sessions_killed.get(&session).copied()
+    }
+
+    /// The target has no backend of the grant any more. Answers whether that is news.
+    pub fn cut_at_target(&self, grant: GrantId, cut: CutAtTarget) -> bool {
+        remember(&mut self.inner().at_target, grant, cut)
     }
 
     /// When the target had no backend of the grant any more, if this process saw it.

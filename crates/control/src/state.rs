@@ -68,7 +68,8 @@ pub struct Control {
 impl Control {
     pub(crate) fn new(state: State, openapi: String) -> Self {
         let since = state.app.time();
-        Self { state, metrics: Metrics::default(), probe: Probe::default(), openapi, since }
+        let metrics = Metrics::new(&state.app);
+        Self { state, metrics, probe: Probe::default(), openapi, since }
     }
 
     pub(crate) fn app(&self) -> &Arc<App> {

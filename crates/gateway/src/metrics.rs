@@ -1,12 +1,11 @@
 //! What the gateway counts: atomics that the hot path adds to, and a snapshot.
 
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{
+    Arc,
+    atomic::{AtomicU64, Ordering},
+};
 
-use daypass_domain::Span;
-
-/// The upper bounds of the cut latency's buckets, in microseconds; one more bucket has no bound.
-pub const CUT_BUCKETS_US: [u64; 12] =
-    [100, 250, 500, 1_000, 2_500, 5_000, 10_000, 25_000, 50_000, 100_000, 1_000_000, 10_000_000];
+use daypass_domain::session::Passed;
 
 /// Counters of one gateway.
 #[derive(Debug, Default)]
@@ -17,8 +16,6 @@ pub struct Metrics {
     opened: AtomicU64,
     refused: AtomicU64,
     failed_proofs: AtomicU64,
-    cuts: [AtomicU64; CUT_BUCKETS_US.len() + 1],
-    cut_us_sum: AtomicU64,
 }
 
 /// The counters at one moment.
@@ -32,16 +29,12 @@ pub struct Snapshot {
     pub refused: u64,
     /// Clients that didn't prove who they are.
     pub failed_proofs: u64,
-    /// Statements of the sessions that are over.
+    /// Statements begun.
     pub statements: u64,
-    /// Bytes from clients, of the sessions that are over.
+    /// Bytes from clients.
     pub bytes_in: u64,
-    /// Bytes to clients, of the sessions that are over.
+    /// Bytes to clients.
     pub bytes_out: u64,
-    /// Cuts by how long they took from the order to both sockets closed, by [`CUT_BUCKETS_US`]; not cumulative.
-    pub cuts: [u64; CUT_BUCKETS_US.len() + 1],
-    /// The sum of those times, in microseconds.
-    pub cut_us_sum: u64,
 }
 
 impl Metrics {
@@ -60,21 +53,6 @@ impl Metrics {
         self.failed_proofs.fetch_add(1, Ordering::Relaxed);
     }
 
-    /// A session is over.
-    pub fn passed(&self, passed: daypass_domain::session::Passed) {
-        self.statements.fetch_add(passed.statements, Ordering::Relaxed);
-        self.bytes_in.fetch_add(passed.bytes_in, Ordering::Relaxed);
-        self.bytes_out.fetch_add(passed.bytes_out, Ordering::Relaxed);
-    }
-
-    /// A session was cut, and it took that long until its sockets were closed.
-    pub fn cut(&self, took: Span) {
-        let us = u64::try_from(took.micros()).unwrap_or(0);
-        let bucket = CUT_BUCKETS_US.iter().position(|bound| us <= *bound).unwrap_or(CUT_BUCKETS_US.len());
-        self.cuts[bucket].fetch_add(1, Ordering::Relaxed);
-        self.cut_us_sum.fetch_add(us, Ordering::Relaxed);
-    }
-
     /// All of it; `sessions` is how many are open.
     #[must_use]
     pub fn snapshot(&self, sessions: usize) -> Snapshot {
@@ -87,24 +65,33 @@ impl Metrics {
             statements: read(&self.statements),
             bytes_in: read(&self.bytes_in),
             bytes_out: read(&self.bytes_out),
-            cuts: std::array::from_fn(|i| read(&self.cuts[i])),
-            cut_us_sum: read(&self.cut_us_sum),
         }
     }
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
+/// What one session has added to the counters: it adds what is new each time that it has nothing else to do.
+#[derive(Debug)]
+pub struct Counted {
+    metrics: Arc<Metrics>,
+    so_far: Passed,
+}
 
-    #[test]
-    fn cuts_fall_into_buckets() {
-        let metrics = Metrics::default();
-        for us in [1, 100, 101, 20_000_000] {
-            metrics.cut(Span::from_micros(us));
-        }
-        let seen = metrics.snapshot(2);
-        assert_eq!((seen.sessions_open, seen.cuts[0], seen.cuts[1], seen.cuts[12]), (2, 2, 1, 1));
-        assert_eq!(seen.cut_us_sum, 20_000_202);
+impl Counted {
+    /// Nothing yet.
+    pub fn new(metrics: &Arc<Metrics>) -> Self {
+        Self { metrics: Arc::clone(metrics), so_far: Passed::default() }
+    }
+
+    /// The session has carried this by now. What a session carried only grows.
+    pub fn up_to(&mut self, passed: Passed) {
+        let add = |counter: &AtomicU64, now: u64, before: u64| {
+            if now > before {
+                counter.fetch_add(now - before, Ordering::Relaxed);
+            }
+        };
+        add(&self.metrics.statements, passed.statements, self.so_far.statements);
+        add(&self.metrics.bytes_in, passed.bytes_in, self.so_far.bytes_in);
+        add(&self.metrics.bytes_out, passed.bytes_out, self.so_far.bytes_out);
+        self.so_far = passed;
     }
 }

@@ -83,7 +83,6 @@ impl Node {
         cause: daypass_domain::session::SessionEnd,
         passed: daypass_domain::session::Passed,
     ) {
-        self.metrics.passed(passed);
         let authority = Arc::clone(&self.authority);
         tokio::spawn(async move {
             let mut pause = Duration::from_millis(100);

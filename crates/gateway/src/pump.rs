@@ -30,6 +30,7 @@ use tokio_rustls::server::TlsStream;
 use crate::{
     lease::{Leash, Stop},
     leased::{Halt, Leased},
+    metrics::Counted,
     recording::{self, RecordingError, SessionRecorder},
     session::idle_left,
     spans::{Moved, Spans, ToClient},
@@ -103,6 +104,7 @@ pub(crate) struct Pump<'r> {
     upstream_takes: Takes,
     relay: Relay,
     recorder: &'r mut SessionRecorder,
+    counted: &'r mut Counted,
     clock: Arc<dyn Clock>,
 }
 
@@ -113,7 +115,13 @@ enum Takes {
 }
 
 impl<'r> Pump<'r> {
-    pub fn new(sides: Sides, mode: RecordMode, recorder: &'r mut SessionRecorder, clock: Arc<dyn Clock>) -> Self {
+    pub fn new(
+        sides: Sides,
+        mode: RecordMode,
+        recorder: &'r mut SessionRecorder,
+        counted: &'r mut Counted,
+        clock: Arc<dyn Clock>,
+    ) -> Self {
         let Sides { client, client_sent, upstream, upstream_sent } = sides;
         Self {
             client,
@@ -125,6 +133,7 @@ impl<'r> Pump<'r> {
             upstream_takes: Takes::Yes,
             relay: Relay::new(mode),
             recorder,
+            counted,
             clock,
         }
     }
@@ -166,7 +175,10 @@ impl<'r> Pump<'r> {
         loop {
             match self.once(cx) {
                 Ok(Moved::Yes) => {}
-                Ok(Moved::No) => return Poll::Pending,
+                Ok(Moved::No) => {
+                    self.counted.up_to(passed(&self.relay));
+                    return Poll::Pending;
+                }
                 Err(over) => return Poll::Ready(over),
             }
         }

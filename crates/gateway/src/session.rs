@@ -20,6 +20,7 @@ use crate::{
     door::Client,
     lease::{Leash, Stop},
     leased::Leased,
+    metrics::Counted,
     node::Node,
     pump::{Over, Pump, Sides},
     recording::{Closed, SessionRecorder},
@@ -67,11 +68,14 @@ async fn carry(
                 RecordMode::Text => relay::RecordMode::Text,
                 RecordMode::Digest => relay::RecordMode::Digest,
             };
-            let mut pump = Pump::new(sides, mode, &mut recorder, Arc::clone(&node.clock));
+            let mut counted = Counted::new(&node.metrics);
+            let mut pump = Pump::new(sides, mode, &mut recorder, &mut counted, Arc::clone(&node.clock));
             let over = pump.run(&leash, terms.limits.idle).await;
             let error = farewell(&over, terms);
             // First of all the sockets: what is written down of the end follows.
-            pump.close(over, error, &leash).await
+            let (end, passed) = pump.close(over, error, &leash).await;
+            counted.up_to(passed);
+            (end, passed)
         }
     };
     // Its sockets are closed: whoever waits for that goes on.

@@ -160,9 +160,6 @@ impl Drop for Registered {
             }
         }
         drop(open);
-        if let Some((_, at)) = self.leash.why() {
-            self.sessions.metrics.cut(self.sessions.clock.boot().since(at));
-        }
         self.sessions.left.notify_waiters();
     }
 }

@@ -52,8 +52,6 @@ async fn an_idle_session_is_cut() {
     let house = House::start(&pg).await;
     let mut raw = house.raw().await;
     assert_revoked(revoke(&house, &mut raw).await);
-    let cuts = house.gateway.metrics().cuts;
-    assert_eq!(cuts.iter().sum::<u64>(), 1);
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -114,6 +114,5 @@ async fn extend(call: Call, Json(body): Json<Extend>) -> Result<Json<Grant>> {
 
 async fn release(call: Call, _: Empty) -> Result<Json<Receipt>> {
     let receipt = call.app().release(call.actor()?, call.id("id")?).await?;
-    call.control.metrics.revoked(&receipt);
     Ok(Json(shown::receipt(call.app(), receipt).await?))
 }

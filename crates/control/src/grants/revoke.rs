@@ -28,7 +28,6 @@ pub(super) async fn revoke(call: Call, Json(body): Json<Revoke>) -> Result<Json<
     let what = what(body.what)?;
     within_scope(&call, &what).await?;
     let receipt = call.app().revoke(call.actor()?, &what, reason).await?;
-    call.control.metrics.revoked(&receipt);
     Ok(Json(show::grants::receipt(call.app(), receipt).await?))
 }
 

@@ -3,21 +3,23 @@
 //! What was decided is counted from the ledger's headers, since that is where it is true; what the gateway carries comes
 //! through [`crate::GatewayView`].
 
+mod endings;
 mod log;
 
-use std::sync::atomic::AtomicU64;
+use std::sync::{Arc, atomic::AtomicU64};
 
 use axum::http::{Method, StatusCode};
-use daypass_app::{authority::NodeReceipt, grants::Receipt};
+use daypass_app::App;
 use daypass_domain::request::Request;
 use daypass_ports::rows::key;
 use prometheus_client::{
     encoding::{EncodeLabelSet, text::encode},
-    metrics::{counter::Counter, family::Family, gauge::Gauge, histogram::Histogram},
+    metrics::{counter::Counter, family::Family, gauge::Gauge},
     registry::Registry,
 };
 use tokio::sync::Mutex;
 
+use self::endings::Endings;
 use crate::{fault::Result, ledger, state::Control};
 
 /// What is counted.
@@ -26,7 +28,6 @@ pub struct Metrics {
     http: Family<HttpLabels, Counter>,
     decisions: Family<VerdictLabels, Counter>,
     entries: Family<EventLabels, Counter>,
-    revocations: Family<StageLabels, Histogram, fn() -> Histogram>,
     gauges: Gauges,
     /// How far the ledger was counted; one scrape at a time.
     counted: Mutex<log::Counted>,
@@ -62,20 +63,10 @@ struct EventLabels {
     event: String,
 }
 
-#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
-struct StageLabels {
-    stage: &'static str,
-}
-
-/// From a millisecond to the longest that a lease lasts, and beyond it.
-fn histogram() -> Histogram {
-    Histogram::new([0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0, 30.0])
-}
-
-impl Default for Metrics {
-    fn default() -> Self {
+impl Metrics {
+    /// Nothing is counted yet. How long endings took is the use cases' to say.
+    pub(crate) fn new(app: &Arc<App>) -> Self {
         let (http, decisions, entries) = (Family::default(), Family::default(), Family::default());
-        let revocations = Family::new_with_constructor(histogram as fn() -> Histogram);
         let gauges = Gauges::default();
         let mut registry = Registry::with_prefix("daypass");
         registry.register("http_requests", "Requests to the API", Family::clone(&http));
@@ -87,8 +78,9 @@ impl Default for Metrics {
         registry.register("ledger_entries", "Entries of the ledger since the start, by event", Family::clone(&entries));
         registry.register(
             "revocation_seconds",
-            "From the order to end a grant until a node confirmed (node) or no backend was left (target)",
-            Family::clone(&revocations),
+            "From the instant at which a grant or a session was to be over until both its sockets were closed (client, by \
+             session) or the target had no backend of it (target, by grant)",
+            Endings(Arc::clone(app)),
         );
         registry.register("sessions_open", "Sessions that are open", gauges.sessions.clone());
         registry.register("gateway_lease", "1 while the gateway's lease holds", gauges.lease.clone());
@@ -99,36 +91,15 @@ impl Default for Metrics {
         registry.register("ledger_lag", "Commits that wait to become durable", gauges.lag.clone());
         registry.register("commits", "Durable commits, ever", gauges.revision.clone());
         registry.register("requests_waiting", "Requests that wait for an answer", gauges.waiting.clone());
-        Self { registry, http, decisions, entries, revocations, gauges, counted: Mutex::default() }
+        Self { registry, http, decisions, entries, gauges, counted: Mutex::default() }
     }
-}
 
-impl Metrics {
     /// A request was answered.
     pub(crate) fn answered(&self, method: &Method, route: &str, status: StatusCode) {
         // Methods come from outside and have no end; routes come from the table.
         let known = [Method::GET, Method::HEAD, Method::POST, Method::PUT, Method::DELETE].contains(method);
         let method = if known { method.as_str() } else { "other" }.to_owned();
         self.http.get_or_create(&HttpLabels { method, route: route.to_owned(), status: status.as_u16() }).inc();
-    }
-
-    /// Access was taken away: how long it took, at nodes and at targets.
-    pub(crate) fn revoked(&self, receipt: &Receipt) {
-        let seconds = |at: daypass_domain::Time| {
-            // Beyond 2^52 microseconds (142 years) digits would be lost.
-            at.since(receipt.ordered).micros() as f64 / 1_000_000.0
-        };
-        for node in &receipt.nodes {
-            match node {
-                NodeReceipt::Confirmed { at, .. } => {
-                    self.revocations.get_or_create(&StageLabels { stage: "node" }).observe(seconds(*at));
-                }
-                NodeReceipt::Latest { .. } => {}
-            }
-        }
-        for cut in receipt.targets.iter().filter_map(|target| target.cut) {
-            self.revocations.get_or_create(&StageLabels { stage: "target" }).observe(seconds(cut.at));
-        }
     }
 }
 

@@ -6,6 +6,7 @@ mod clock;
 mod crash;
 mod disk;
 mod four_eyes;
+mod numbers;
 mod refusals;
 mod regions;
 mod story;

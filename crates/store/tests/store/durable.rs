@@ -40,6 +40,31 @@ async fn a_full_disk_gives_nothing_and_the_store_goes_on_when_there_is_room() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn entries_that_wait_for_the_disk_are_counted_until_they_are_durable() {
+    let fixture = Fixture::new();
+    let store = fixture.open().await;
+    put(&*store, &thing("a", "new")).await;
+    // Somebody else writes: nothing becomes durable until they are done.
+    let mut other = fixture.raw().await;
+    sqlx::raw_sql("BEGIN IMMEDIATE").execute(&mut other).await.expect("nobody writes now");
+    let tasks: Vec<_> = (0..5)
+        .map(|n| {
+            let store = store.clone();
+            tokio::spawn(async move { store.append(new(&thing(&n.to_string(), "new"))).await })
+        })
+        .collect();
+    while store.lag() < 5 {
+        tokio::task::yield_now().await;
+    }
+    assert_eq!(verified(&*store).await.size, 1, "none of them is in the log");
+    sqlx::raw_sql("ROLLBACK").execute(&mut other).await.expect("it ends");
+    for task in tasks {
+        task.await.expect("no panic").expect("it is durable");
+    }
+    assert_eq!((verified(&*store).await.size, store.lag()), (6, 0));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_batch_that_meets_a_full_disk_is_refused_whole_or_in_turn() {
     let fixture = Fixture::new();
     let store = fixture.open().await;
