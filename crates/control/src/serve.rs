@@ -26,10 +26,11 @@ use tokio::{
 };
 use tokio_rustls::TlsAcceptor;
 
-/// How many connections there are at once; one more waits in the system's queue.
-const CONNECTIONS: usize = 1_024;
-/// How many of them one address has at once; one more is closed.
-const OF_ONE_PEER: usize = 256;
+/// How many connections there are at once; one more waits in the system's queue. Enough for a thousand that wait and a
+/// thousand that listen, and as many again who want something.
+const CONNECTIONS: usize = 4_096;
+/// How many of them one address has at once; one more is closed. A whole company may come by one address.
+const OF_ONE_PEER: usize = 3_072;
 /// How long a TLS handshake may take.
 const HANDSHAKE: Duration = Duration::from_secs(10);
 /// How long a request's head may take, and how long a connection may be idle between two.

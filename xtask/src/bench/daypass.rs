@@ -1,4 +1,4 @@
-//! Daypass on its defaults, and the one person who uses it.
+//! Daypass on its defaults, the one person who measures it, and the other whom asking takes.
 
 use super::parse;
 use super::postgres::{DATABASE, GATEKEEPER, Postgres};
@@ -12,8 +12,10 @@ use std::time::{Duration, Instant};
 
 /// The resource.
 const RESOURCE: &str = "bench";
+/// The same in production, where somebody else has to say yes.
+pub const WATCHED: &str = "bench-production";
 /// The role on it.
-const ROLE: &str = "readonly";
+pub const ROLE: &str = "readonly";
 /// A grant is asked for anew after this long: the starter policy gives an hour, and no run may end in the middle.
 const RENEW: Duration = Duration::from_secs(30 * 60);
 
@@ -73,19 +75,26 @@ impl Daypass {
         // After two dashes: it may begin with one.
         self.cli(&["setup", "--server", &format!("https://localhost:{api}"), "--name", "ada", "--", token])?;
         let authority = fs::read_to_string(&postgres.certificate.authority).map_err(io("read the authority"))?;
-        let document = format!(
-            "[[resource]]\nname = \"{RESOURCE}\"\nkind = \"postgres\"\naddress = \"127.0.0.1:{port}\"\n\
+        let document = |name: &str, environment: &str| {
+            format!(
+                "[[resource]]\nname = \"{name}\"\nkind = \"postgres\"\naddress = \"127.0.0.1:{port}\"\n\
              database = \"{DATABASE}\"\nadministrator = \"{GATEKEEPER}\"\ncredential = \"bench-gatekeeper\"\n\
              region = \"home\"\nowner = \"administrators\"\nrecord = \"full\"\n\
              limits = {{ sessions = 1000 }}\n\
              tls = {{ mode = \"verify\", authorities = \"\"\"\n{authority}\"\"\" }}\n\
-             [resource.labels]\nenvironment = \"lab\"\nclassification = [\"internal\"]\n\
-             [resource.role.{ROLE}]\ndescription = \"Read every table\"\nmember_of = [\"app_read\"]\n",
-            port = postgres.port,
-        );
+             [resource.labels]\nenvironment = \"{environment}\"\nclassification = [\"internal\"]\n\
+             [resource.role.{ROLE}]\ndescription = \"Read every table\"\nmember_of = [\"app_read\"]\n\n",
+                port = postgres.port,
+            )
+        };
         let file = self.folder.join("bench.toml");
-        write(&file, &document, RunAs::Us)?;
+        write(&file, &(document(RESOURCE, "lab") + &document(WATCHED, "production")), RunAs::Us)?;
         self.cli(&["apply", "-f", &file.to_string_lossy()])?;
+        let invited = self.cli(&["--json", "user", "create", "bob"])?;
+        let Some(code) = parse::text(&invited, "code") else { return fail("bob's invitation has no code") };
+        let authority = self.folder.join("data/authority.pem");
+        let server = format!("https://localhost:{api}");
+        self.cli_of("bob", &["accept", "--server", &server, "--authority", &authority.to_string_lossy(), "--", code])?;
         // The saved connection never changes from grant to grant.
         let string = self.cli(&["connect", RESOURCE, "--print"])?;
         self.variables = variables(&string)?;
@@ -100,10 +109,20 @@ impl Daypass {
 
     /// Ada's command line.
     pub fn cli(&self, arguments: &[&str]) -> Result<String, Failure> {
+        output(&mut self.command("ada", arguments))
+    }
+
+    /// Somebody's.
+    pub fn cli_of(&self, person: &str, arguments: &[&str]) -> Result<String, Failure> {
+        output(&mut self.command(person, arguments))
+    }
+
+    /// The same, not started yet.
+    pub fn command(&self, person: &str, arguments: &[&str]) -> Command {
         let mut daypass = Command::new(&self.program);
-        daypass.args(arguments).env("DAYPASS_PROFILE", self.folder.join("ada"));
+        daypass.args(arguments).env("DAYPASS_PROFILE", self.folder.join(person));
         daypass.env("DAYPASS_PASSWORD", &self.password).env("NO_COLOR", "1").env_remove("DAYPASS_TOKEN");
-        output(&mut daypass)
+        daypass
     }
 
     /// Opens a grant.

@@ -78,6 +78,8 @@ pub enum Kind {
     Cost(Load),
     /// Milliseconds from the order to the end, at one of the two ends.
     Revocation(Busy, End, Option<Goal>),
+    /// Milliseconds from asking to the grant, somebody else saying yes at once.
+    Asking(Option<Goal>),
 }
 
 /// Where the end of a session is seen.
@@ -181,6 +183,12 @@ pub const MEASURES: &[Measure] = &[
         None,
     ),
     revocation("revoke-200-target", "200 idle at once, until no backend is left", Busy::Crowd, End::Target, None),
+    Measure {
+        name: "ask-to-grant",
+        what: "`daypass request`, then `daypass approve` by somebody else, both from start to end",
+        unit: "ms",
+        kind: Kind::Asking(Some(Goal::Millis(300))),
+    },
 ];
 
 /// The measures that a name means: its own, or those that it begins.
@@ -199,20 +207,20 @@ impl Measure {
     pub fn load(self) -> Option<Load> {
         match self.kind {
             Kind::Rate(load, _) | Kind::Cost(load) => Some(load),
-            Kind::Revocation(..) => None,
+            Kind::Revocation(..) | Kind::Asking(_) => None,
         }
     }
 
     pub fn busy(self) -> Option<Busy> {
         match self.kind {
-            Kind::Rate(..) | Kind::Cost(_) => None,
+            Kind::Rate(..) | Kind::Cost(_) | Kind::Asking(_) => None,
             Kind::Revocation(busy, ..) => Some(busy),
         }
     }
 
     pub fn goal(self) -> Option<Goal> {
         match self.kind {
-            Kind::Rate(_, goal) | Kind::Revocation(_, _, goal) => goal,
+            Kind::Rate(_, goal) | Kind::Revocation(_, _, goal) | Kind::Asking(goal) => goal,
             Kind::Cost(_) => None,
         }
     }

@@ -4,6 +4,7 @@ mod daypass;
 mod load;
 mod measure;
 mod parse;
+mod people;
 mod postgres;
 mod proxies;
 mod relay;
@@ -41,6 +42,7 @@ the machine do nothing else meanwhile. Everything is stopped and removed in the 
 
 Measures: simple-1 prepared-1 simple-16 prepared-16 copy-out connect cpu memory revoke-idle-client revoke-idle-target
 revoke-statement-client revoke-statement-target revoke-copy-client revoke-copy-target revoke-200-client revoke-200-target
+ask-to-grant
 
 Examples:
   cargo xtask bench                                     everything
@@ -184,6 +186,9 @@ fn measure_all(ways: &mut Ways, options: &Options, wanted: &[Measure], samples: 
         }
         for busy in &states {
             revoke::sample(ways, *busy, wanted, samples)?;
+        }
+        for measure in wanted.iter().filter(|measure| matches!(measure.kind, measure::Kind::Asking(_))) {
+            people::sample(&ways.daypass, *measure, samples)?;
         }
     }
     Ok(())

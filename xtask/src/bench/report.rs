@@ -19,14 +19,14 @@ pub struct Circumstances {
 pub fn value(samples: &Samples, measure: Measure) -> Option<f64> {
     match measure.kind {
         Kind::Rate(..) => samples.ratio(measure, Route::Daypass, Route::Pgbouncer),
-        Kind::Cost(_) | Kind::Revocation(..) => samples.median(measure, Route::Daypass),
+        Kind::Cost(_) | Kind::Revocation(..) | Kind::Asking(_) => samples.median(measure, Route::Daypass),
     }
 }
 
 fn unit(measure: Measure) -> &'static str {
     match measure.kind {
         Kind::Rate(..) => "ratio to pgbouncer",
-        Kind::Cost(_) | Kind::Revocation(..) => measure.unit,
+        Kind::Cost(_) | Kind::Revocation(..) | Kind::Asking(_) => measure.unit,
     }
 }
 
@@ -61,7 +61,17 @@ pub fn tables(samples: &Samples, measures: &[Measure]) -> String {
     let of = |wanted: fn(&Kind) -> bool| measures.iter().copied().filter(|m| wanted(&m.kind)).collect::<Vec<_>>();
     let (rates, costs) = (of(|kind| matches!(kind, Kind::Rate(..))), of(|kind| matches!(kind, Kind::Cost(_))));
     let revocations = of(|kind| matches!(kind, Kind::Revocation(..)));
-    let parts = [rate_table(samples, &rates), cost_table(samples, &costs), revocation_table(samples, &revocations)];
+    let asking = of(|kind| matches!(kind, Kind::Asking(_)));
+    let parts = [
+        rate_table(samples, &rates),
+        cost_table(samples, &costs),
+        times_table(
+            "Revoking, milliseconds from the order (the receipt's `ordered`) to the end:",
+            samples,
+            &revocations,
+        ),
+        times_table("Asking, milliseconds:", samples, &asking),
+    ];
     parts.into_iter().filter(|part| !part.is_empty()).collect::<Vec<_>>().join("\n")
 }
 
@@ -113,14 +123,11 @@ fn cost_table(samples: &Samples, measures: &[Measure]) -> String {
     out
 }
 
-fn revocation_table(samples: &Samples, measures: &[Measure]) -> String {
+fn times_table(title: &str, samples: &Samples, measures: &[Measure]) -> String {
     if measures.is_empty() {
         return String::new();
     }
-    let mut out = String::from(
-        "Revoking, milliseconds from the order (the receipt's `ordered`) to the end:\n\n\
-         | | p50 | goal | | p95 | longest |\n| --- | --- | --- | --- | --- | --- |\n",
-    );
+    let mut out = format!("{title}\n\n| | p50 | goal | | p95 | longest |\n| --- | --- | --- | --- | --- | --- |\n");
     for measure in measures {
         let values = samples.of(*measure, Route::Daypass);
         let at = |percent| percentile(values, percent).map_or("-".to_owned(), |value| format!("{value:.1}"));
@@ -199,6 +206,8 @@ const HOW: &str = "\
   relay in front of the gateway, since idle clients don't look at their sockets; of busy ones it is the end of psql's
   process. The target's end is seen by a loop in the database that looks each millisecond for a backend of the login. In
   a `COPY` the client first reads what is on its way.
+- Asking: a role in production is asked for by one person and approved by another, each by a command line of their own:
+  two processes, two TLS handshakes, two durable commits. The time of the people is not in it.
 
 To run it again, or a part of it:
 

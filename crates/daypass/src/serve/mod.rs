@@ -2,6 +2,7 @@
 
 mod config;
 mod credentials;
+mod files;
 pub mod folders;
 mod keys;
 mod notices;
@@ -136,6 +137,7 @@ fn installation(data: &Path, clock: &dyn Clock, random: &dyn Random) -> Result<I
 
 /// Serves until it is told to stop.
 pub async fn run(args: ServeArgs) -> Result<(), Failure> {
+    files::raise();
     let folders = Folders::find(args.data, args.config).map_err(Failure::setting)?;
     let opened = open(folders, Rollback::Refuse).await?;
     let (app, config) = (Arc::clone(&opened.app), &opened.config);

@@ -4,6 +4,7 @@ mod around;
 mod bad_days;
 mod clock;
 mod crash;
+mod crowd;
 mod disk;
 mod four_eyes;
 mod numbers;
