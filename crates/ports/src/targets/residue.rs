@@ -107,15 +107,16 @@ impl fmt::Display for ResidueItem {
     }
 }
 
-/// Text from outside, with control characters and the ones that reorder text escaped.
+/// Text from outside, with what isn't what it looks like escaped: control characters, those that reorder text, those that
+/// show nothing, and every space but the plain one. PostgreSQL takes a no-break space for a letter, so that `DELETE FROM t WHERE
+/// old` with one before `old` names an alias and deletes every row.
 #[derive(Debug, Clone, Copy)]
 pub struct Shown<'a>(pub &'a str);
 
 impl fmt::Display for Shown<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         for c in self.0.chars() {
-            let reorders = matches!(c, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{2069}');
-            if c.is_control() || reorders || c == '\u{feff}' || c == '\u{61c}' {
+            if c.is_control() || deceives(c) {
                 write!(f, "{}", c.escape_default())?;
             } else {
                 fmt::Write::write_char(f, c)?;
@@ -123,6 +124,18 @@ impl fmt::Display for Shown<'_> {
         }
         Ok(())
     }
+}
+
+/// What shows as a space, as nothing, or elsewhere than it stands (Unicode: White_Space, Default_Ignorable_Code_Point,
+/// Bidi_Control).
+fn deceives(c: char) -> bool {
+    let space = c.is_whitespace() && c != ' ';
+    let hidden = matches!(c,
+        '\u{ad}' | '\u{34f}' | '\u{61c}' | '\u{115f}'..='\u{1160}' | '\u{17b4}'..='\u{17b5}' | '\u{180b}'..='\u{180f}'
+        | '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{2800}' | '\u{3164}'
+        | '\u{fe00}'..='\u{fe0f}' | '\u{feff}' | '\u{ffa0}' | '\u{fff0}'..='\u{fffb}' | '\u{1bca0}'..='\u{1bca3}'
+        | '\u{1d173}'..='\u{1d17a}' | '\u{e0000}'..='\u{e0fff}');
+    space || hidden
 }
 
 #[cfg(test)]
@@ -138,5 +151,12 @@ mod tests {
             detail: String::new(),
         };
         assert_eq!(item.to_string(), "object in a\\u{1b}[2J: x\\ny\\u{202e}");
+    }
+
+    #[test]
+    fn what_looks_like_a_space_or_like_nothing_is_seen() {
+        assert_eq!(Shown("WHERE\u{a0}old \u{3000}").to_string(), "WHERE\\u{a0}old \\u{3000}");
+        assert_eq!(Shown("a\u{ad}b\u{3164}\u{e0041}").to_string(), "a\\u{ad}b\\u{3164}\\u{e0041}");
+        assert_eq!(Shown("Grüße, 東京").to_string(), "Grüße, 東京");
     }
 }
