@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use crate::{GrantId, PayloadId, RequestId, Timestamp};
+use crate::{GrantId, PayloadId, RequestId, Timestamp, statements::Opens};
 
 /// A grant.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
@@ -18,6 +18,9 @@ pub struct Grant {
     pub resource: String,
     /// Which role.
     pub role: String,
+    /// What it opens; absent when that is sessions.
+    #[serde(default, skip_serializing_if = "Opens::is_sessions")]
+    pub opens: Opens,
     /// Where it stands.
     pub state: GrantState,
 }
@@ -99,6 +102,8 @@ pub enum EndCause {
     },
     /// The role or the resource was changed or removed.
     RoleChanged,
+    /// It was for one statement, and that is over.
+    StatementOver,
     /// The data folder was restored from a backup.
     Restored,
 }

@@ -22,6 +22,7 @@ pub mod resources;
 pub mod secret;
 pub mod sessions;
 pub mod signin;
+pub mod statements;
 pub mod time;
 pub mod tokens;
 pub mod words;

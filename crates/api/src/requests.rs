@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use crate::{GrantId, RequestId, Timestamp, grants::Grant, policy::Way};
+use crate::{GrantId, RequestId, Timestamp, grants::Grant, policy::Way, statements::Statement};
 
 /// Asks for a role: `POST /v1/requests`. Also the body of `POST /v1/explain`, which only judges.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
@@ -30,6 +30,9 @@ pub struct NewRequest {
     /// Who shall hold it, by name, when not the requester.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub beneficiary: Option<String>,
+    /// The one statement of SQL that it is for; absent when it is for sessions. At most 64 KiB.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub statement: Option<String>,
 }
 
 /// What access is for.
@@ -118,6 +121,9 @@ pub struct Request {
     /// The reason; absent when none was given, or it was erased.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reason: Option<String>,
+    /// The one statement that it is for; absent when it is for sessions.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub statement: Option<Statement>,
     /// The digest of what is asked: what an approver names.
     pub digest: String,
     /// When it was made.
@@ -211,7 +217,7 @@ pub struct Approve {
     /// A narrower role.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub role: Option<String>,
-    /// The digest of what the approver looked at.
+    /// The digest of what the approver looked at. A request for one statement isn't approved without it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub digest: Option<String>,
 }

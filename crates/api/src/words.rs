@@ -60,6 +60,7 @@ pub fn end_cause(cause: &EndCause) -> String {
         EndCause::FactGone => "a fact that it rested on is gone".to_owned(),
         EndCause::PolicyChanged { .. } => "the policies changed".to_owned(),
         EndCause::RoleChanged => "the role or resource was changed".to_owned(),
+        EndCause::StatementOver => "its statement is over".to_owned(),
         EndCause::Restored => "the data was restored from a backup".to_owned(),
     }
 }

@@ -1,7 +1,7 @@
 //! Another person says yes, takes it back, or says no (I8).
 
 use daypass_domain::{
-    ApprovalId, Digest, Name, RequestId, Span,
+    ApprovalId, Digest, Name, PrincipalId, RequestId, Span, Time,
     approval::{Approval, Narrowing, Picked},
     end::{EndCause, HeldFact},
     notice::KnownTo,
@@ -9,7 +9,7 @@ use daypass_domain::{
     request::{Request, RequestEvent, RequestState},
     resource::Resource,
 };
-use daypass_policy::{Act, Input, judge};
+use daypass_policy::{Act, Directory, Input, PolicySet, judge};
 use daypass_ports::record::Commit;
 
 use crate::{
@@ -38,6 +38,8 @@ impl App {
         let facts = self.facts(read.value.asked.resource).await?;
         self.must_count(actor, &read.value).await?;
         let (request_digest, role_digest) = match seen {
+            // Nobody says yes to a statement that they haven't seen. // I8
+            Seen::AsItIs if !read.value.asked.wants.is_sessions() => return Err(unseen()),
             Seen::AsItIs => (read.value.asked.digest(), read.value.role_digest),
             Seen::Digest(digest) => (digest, read.value.role_digest),
         };
@@ -48,6 +50,10 @@ impl App {
                 "the role was changed since it was asked for, so an approval of it would be void",
                 "the requester has to ask again",
             ));
+        }
+        if !read.value.asked.wants.is_sessions() {
+            // What is gone, or isn't what was asked for, is approved by nobody.
+            self.statement_of(&read.value).await?;
         }
         let approval = Approval {
             id: ApprovalId::new(now, self.id_bytes()),
@@ -78,7 +84,7 @@ impl App {
     }
 
     /// A yes that no policy would count is refused, so that nobody believes they helped.
-    async fn must_count(&self, actor: &Actor, request: &Request) -> Result<()> {
+    pub(crate) async fn must_count(&self, actor: &Actor, request: &Request) -> Result<()> {
         if request.is_party(actor.person) {
             return Err(Problem::not_allowed(
                 "own_request",
@@ -102,17 +108,8 @@ impl App {
             return Ok(false);
         }
         let facts = self.facts(request.asked.resource).await?;
-        let Some(yes) = facts.directory.yes_of(actor.principal) else { return Ok(false) };
-        let without = Input::for_request(request, &facts.resource.value, &facts.directory, self.now())?;
-        let mut with = without.clone();
-        match &mut with.act {
-            Act::Use(used) => used.approvals.push(yes.clone()),
-            Act::Administer { .. } | Act::Revoke { .. } | Act::ViewSessions { .. } | Act::ReadEvidence { .. } => {}
-        }
-        let policy = self.policy();
-        let missing = |input: &Input| daypass_policy::missing::missing(&policy, input, &facts.directory);
-        let (before, after) = (missing(&without), missing(&with));
-        Ok(before != after || (!judge(&policy, &without).is_permitted() && judge(&policy, &with).is_permitted()))
+        let resource = &facts.resource.value;
+        counts_under(&self.policy(), &facts.directory, resource, request, actor.principal, self.now())
     }
 
     /// Takes an approval back. A grant that rests on it is judged again, and ends when policy no longer permits it.
@@ -171,6 +168,38 @@ impl App {
     }
 }
 
+/// Whether a principal's yes would bring a pending request nearer under `policy`, as the evaluator sees it.
+pub(crate) fn counts_under(
+    policy: &PolicySet,
+    directory: &Directory,
+    resource: &Resource,
+    request: &Request,
+    approver: PrincipalId,
+    now: Time,
+) -> Result<bool> {
+    let Some(yes) = directory.yes_of(approver) else { return Ok(false) };
+    if request.is_party(yes.person) {
+        return Ok(false);
+    }
+    let without = Input::for_request(request, resource, directory, now)?;
+    let mut with = without.clone();
+    match &mut with.act {
+        Act::Use(used) => used.approvals.push(yes.clone()),
+        Act::Administer { .. } | Act::Revoke { .. } | Act::ViewSessions { .. } | Act::ReadEvidence { .. } => {}
+    }
+    let missing = |input: &Input| daypass_policy::missing::missing(policy, input, directory);
+    let (before, after) = (missing(&without), missing(&with));
+    Ok(before != after || (!judge(policy, &without).is_permitted() && judge(policy, &with).is_permitted()))
+}
+
+fn unseen() -> Problem {
+    Problem::conflict(
+        "say_what_you_saw",
+        "the request is for one statement, and an approval of it names what was looked at",
+        "look at it (`daypass show`), and send the `digest` that was shown with the approval",
+    )
+}
+
 /// What an approver looked at.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Seen {
@@ -213,7 +242,7 @@ fn narrowing(request: &Request, resource: &Resource, less: &Less) -> Result<Narr
 }
 
 /// Tokens never approve. // I8
-fn person_only(actor: &Actor) -> Result<()> {
+pub(crate) fn person_only(actor: &Actor) -> Result<()> {
     let user = actor.person.id() == actor.principal;
     match (&actor.via, user) {
         (Via::SignIn { .. }, true) => Ok(()),

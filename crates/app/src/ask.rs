@@ -1,12 +1,13 @@
 //! Looking: what one may see, explain, who could have what. Reading evidence is an event (I11).
 
 use daypass_domain::{
-    GrantId, Name, PayloadId, PrincipalId, RequestId, SessionId, Time,
+    Digest, GrantId, Name, PayloadId, PrincipalId, RequestId, SessionId, Time,
     grant::Grant,
     principal::Actor,
     request::{Reason, Request, RequestState},
     resource::Resource,
     session::Session,
+    statement::{Looked, Wants},
 };
 use daypass_policy::{Act, Explanation, Input, Prospect, Scope, Thing, missing::Missing};
 use daypass_ports::{
@@ -20,6 +21,7 @@ use crate::{
     App, Problem, Result,
     entry::{event, evidence, session},
     request::{Asking, request_ids},
+    statements::estimate::Estimate,
 };
 
 /// A request, with what a person needs to see of it.
@@ -41,6 +43,26 @@ pub struct RequestView {
     pub approvers: Vec<Name>,
     /// What would let it through, while it is pending.
     pub missing: Missing,
+    /// Its one statement, when it is for one.
+    pub statement: Option<StatementView>,
+}
+
+/// The statement of a request.
+#[derive(Debug, Clone)]
+pub struct StatementView {
+    /// Its text; none when its key was destroyed.
+    pub text: Option<String>,
+    /// The digest of its text.
+    pub digest: Digest,
+    /// What the target said of it; none when nobody has looked, or its key was destroyed.
+    pub estimate: Option<Estimate>,
+}
+
+impl StatementView {
+    /// That there is one, and which, without a word of it.
+    fn unread(self) -> Self {
+        Self { text: None, estimate: None, ..self }
+    }
 }
 
 /// A grant, with names.
@@ -172,7 +194,10 @@ impl App {
                 Requests::ToAnswer => self.counts(actor, &read.value).await.unwrap_or(false),
             };
             if shown {
-                views.push(self.request_view(read.value).await?);
+                let mut view = self.request_view(read.value).await?;
+                // Whoever wants to read a statement, and what the target said of it, looks at the request: an entry. // I11
+                view.statement = view.statement.map(StatementView::unread);
+                views.push(view);
             }
         }
         Ok(views)
@@ -245,8 +270,19 @@ impl App {
             reason,
             approvers,
             missing,
+            statement: self.statement_view(&request).await?,
             request,
         })
+    }
+
+    async fn statement_view(&self, request: &Request) -> Result<Option<StatementView>> {
+        let Wants::Statement { at, digest } = &request.asked.wants else { return Ok(None) };
+        let estimate = match &request.looked {
+            Looked::Never => None,
+            Looked::Then { estimate, .. } => self.store_ref().payload(*estimate).await?,
+        };
+        let estimate = estimate.and_then(|value| serde_json::from_value(value).ok());
+        Ok(Some(StatementView { text: self.text(*at).await?, digest: *digest, estimate }))
     }
 
     /// A free text that a row refers to; none when its key was destroyed.

@@ -15,13 +15,14 @@ use daypass_domain::{
 use daypass_ports::{
     authority::{
         Authority, AuthorityError, Door, LEASE, NodeId, OpenSession, Opening, RATE_DOUBT_PER_MILLE, RecordingSeal,
-        Renewal,
+        Renewal, Statement,
     },
     record::{Commit, Revision},
     rows::key,
     store::Changes,
     targets::Claim,
 };
+use daypass_wire::postgres::once::Over;
 use serde::Serialize;
 
 use crate::{
@@ -112,7 +113,7 @@ impl Nodes {
         self.inner().claims.get(&session).copied()
     }
 
-    fn set_claim(&self, session: SessionId, claim: Claim) {
+    pub(crate) fn set_claim(&self, session: SessionId, claim: Claim) {
         self.inner().claims.insert(session, claim);
     }
 
@@ -282,6 +283,14 @@ impl Authority for App {
     async fn connected(&self, session: SessionId, backend_pid: i32) -> std::result::Result<(), AuthorityError> {
         self.nodes.set_claim(session, Claim::Connected { pid: backend_pid });
         Ok(())
+    }
+
+    async fn next_statement(&self, _: NodeId) -> std::result::Result<Option<Statement>, AuthorityError> {
+        Ok(self.statement_to_run().await)
+    }
+
+    async fn statement_over(&self, session: SessionId, over: Over) -> std::result::Result<(), AuthorityError> {
+        self.statement_is_over(session, over).await.map_err(unavailable)
     }
 
     async fn seal(&self, node: NodeId, seal: RecordingSeal) -> std::result::Result<(), AuthorityError> {

@@ -65,6 +65,14 @@ pub mod event {
         SESSION_OPENED = "session.opened";
         /// A client that proved who it is was refused.
         SESSION_REFUSED = "session.refused";
+        /// An approver's look at a statement was given: a grant that opens nothing else.
+        LOOK_GIVEN = "statement.look_given";
+        /// The run of a statement is begun: from here on it may have run. // I1
+        STATEMENT_BEGUN = "statement.begun";
+        /// What came of a statement's run is known, or known to be unknown.
+        STATEMENT_OVER = "statement.over";
+        /// What the target said of a statement before it runs.
+        LOOKED = "statement.looked";
         /// A session is over.
         SESSION_CLOSED = "session.closed";
         /// Somebody ended one session.

@@ -169,7 +169,7 @@ impl App {
     }
 
     /// Waits a little for gateways and targets, then says what is known. // I3
-    async fn receipt(
+    pub(crate) async fn receipt(
         &self,
         grants: Vec<GrantId>,
         ordered: Time,

@@ -6,6 +6,7 @@
 //! | [`approve`] | another person | says yes, takes it back, or says no |
 //! | [`grants`] | holder, administrator | activate, extend, release, revoke |
 //! | [`open_session`] | the gateway | lets a proven client in |
+//! | [`statements`] | a holder, an approver, the gateway | runs the one statement of a grant, or has it estimated |
 //! | [`ending`], [`finish`] | everything that takes away | cuts at once, then sees to the end at the target |
 //! | [`rejudge`] | whatever changes facts | ends what policy no longer permits |
 //! | [`due`] | time | expiries, deadlines, starts |
@@ -43,6 +44,7 @@ pub mod request;
 pub mod resources;
 pub mod signin;
 pub mod start;
+pub mod statements;
 pub mod taken;
 pub mod tokens;
 pub mod took;
@@ -83,6 +85,7 @@ pub struct App {
     pub(crate) made: open_session::Made,
     pub(crate) notices: notices::Notices,
     pub(crate) under_way: notices::UnderWay,
+    pub(crate) statements: statements::Waiting,
 }
 
 /// What an [`App`] is made of.

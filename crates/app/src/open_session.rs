@@ -9,17 +9,18 @@ use std::{
 use async_trait::async_trait;
 use data_encoding::BASE64;
 use daypass_domain::{
-    GrantId, Name, SessionId, Time,
+    GrantId, Name, PrincipalId, RequestId, SessionId, Time,
     end::{EndCause, HeldFact},
     grant::{Grant, GrantEvent, GrantState, Login, MadeLogin},
     request::Request,
     resource::{Resource, Role, Target},
     session::{Session, SessionState},
+    statement::Opens,
 };
 use daypass_policy::Decision;
 use daypass_ports::{
     authority::{OpenSession, Opening, Refusal, RefusalKind},
-    record::{Commit, Permit, Read, RecordingKey, Revision, Terms},
+    record::{Commit, Part, Permit, Read, RecordingKey, Revision, Terms},
     rows::key,
     secret::Secret,
     targets::{LoginSpec, StillGiven},
@@ -58,6 +59,13 @@ impl Made {
     pub(crate) fn forget(&self, grant: GrantId) {
         self.set().remove(&grant);
     }
+}
+
+/// A session that isn't recorded yet.
+pub(crate) struct Draft {
+    pub session: Session,
+    pub key_part: Part,
+    pub terms: Terms,
 }
 
 /// What a client came to: the grant that covers it, or why there is none.
@@ -130,7 +138,9 @@ impl App {
     async fn covering(&self, ask: &OpenSession, facts: &Facts, revision: Revision, now: Time) -> Result<Found> {
         let resource = &facts.resource.value;
         let mut held: Vec<_> = self.held_by(ask.principal).await?;
-        held.retain(|g| g.value.resource == resource.id && g.value.opens_doors(now));
+        held.retain(|g| g.value.resource == resource.id && g.value.is_live(now));
+        let statement = held.iter().find_map(one_statement);
+        held.retain(|g| g.value.opens_doors(now));
         if let Some(role) = &ask.role {
             held.retain(|g| g.value.role.as_str() == role);
         }
@@ -145,7 +155,10 @@ impl App {
         };
         match held.into_iter().max_by_key(deadline) {
             Some(grant) => Ok(Found::Grant(Box::new(grant))),
-            None => Ok(Found::Other(self.waits_or_not(ask, facts, revision).await?)),
+            None => match (self.waits_or_not(ask, facts, revision).await?, statement) {
+                (Opening::Refused(_), Some(request)) => Ok(Found::Other(Opening::Refused(no_door(ask, request)))),
+                (opening, _) => Ok(Found::Other(opening)),
+            },
         }
     }
 
@@ -154,6 +167,7 @@ impl App {
         let requests = self.store_ref().find::<Request>(key::PENDING_HOLDER, &ask.principal.to_string()).await?;
         let pending = requests.into_iter().rev().find(|r| {
             r.value.asked.resource == facts.resource.value.id
+                && r.value.asked.wants.is_sessions()
                 && ask.role.as_ref().is_none_or(|role| r.value.asked.role.as_str() == role)
         });
         if let Some(request) = pending {
@@ -165,7 +179,7 @@ impl App {
     }
 
     /// Judged again at each opening: a grant lives only while policy permits it. // I2
-    async fn still_permitted(
+    pub(crate) async fn still_permitted(
         &self,
         grant: &Grant,
         request: &Request,
@@ -210,7 +224,12 @@ impl App {
     }
 
     /// The grant's login, made now if it wasn't: its beginning is durable before anything exists at the target. // I1, I5
-    async fn with_login(&self, grant: Read<Grant>, role: &Role, facts: &Facts) -> Result<(Read<Grant>, MadeLogin)> {
+    pub(crate) async fn with_login(
+        &self,
+        grant: Read<Grant>,
+        role: &Role,
+        facts: &Facts,
+    ) -> Result<(Read<Grant>, MadeLogin)> {
         let holder = self.principal(grant.value.holder).await?.value;
         let login = MadeLogin {
             name: grant.value.login_name(facts.settings.value.installation, &holder.name),
@@ -281,59 +300,74 @@ impl App {
         facts: &Facts,
         decision: &Decision,
     ) -> Result<Opening> {
-        let now = self.now();
-        let GrantState::Active { deadline, .. } = grant.value.state else {
-            return Err(Problem::conflict("not_active", "the grant isn't active", ""));
-        };
         if self.taken.is_ended(grant.value.id) {
             // Taken since it was looked up, and not written yet: looked at again, it isn't there.
             return Err(Problem::new(ProblemKind::Stale, "changed_meanwhile", "the grant ended meanwhile", ""));
         }
+        let mut draft = self.draft_session(&grant.value, ask.principal, ask.database.as_deref(), login, facts)?;
+        let id = draft.session.id;
+        let mut commit = Commit::default();
+        facts.expect(&mut commit);
+        commit.expect(grant);
+        commit.expect(request);
+        draft.terms.judged_on.clone_from(&commit.expect);
+        draft.terms.policy = decision.policy;
+        commit.put(&draft.session);
+        let mut ids = grant_ids(&grant.value);
+        ids.push(("session", id.to_string()));
+        let parts = vec![self.session_part(id, &opened_part(ask)), self.decision_part(decision), draft.key_part];
+        commit.entry(session(event::SESSION_OPENED, ids, draft.terms.region.clone(), parts));
+        let intent = self.commit(commit, draft.terms).await?;
+        Ok(Opening::Admitted(Box::new(Permit::from(intent))))
+    }
+
+    /// A session under a live grant, with the terms of its permit. Nothing is durable yet, so there is no permit.
+    pub(crate) fn draft_session(
+        &self,
+        grant: &Grant,
+        principal: PrincipalId,
+        database: Option<&str>,
+        login: &MadeLogin,
+        facts: &Facts,
+    ) -> Result<Draft> {
+        let now = self.now();
+        let GrantState::Active { deadline, .. } = grant.state else {
+            return Err(Problem::conflict("not_active", "the grant isn't active", ""));
+        };
         let resource = &facts.resource.value;
         let Target::Postgres(target) = &login.target;
         let id = SessionId::new(now, self.id_bytes());
         // A key of its own, kept under the session's key only: destroying that erases the recording. // I9
         let recording_key = RecordingKey(Zeroizing::new(self.random()));
         let key_part = self.session_part(id, &BASE64.encode(recording_key.0.as_slice()));
-        let opened = Session {
+        let session = Session {
             id,
-            grant: grant.value.id,
-            principal: ask.principal,
+            grant: grant.id,
+            principal,
             recording: key_part.id,
             state: SessionState::Open { since: now },
         };
-        let mut commit = Commit::default();
-        facts.expect(&mut commit);
-        commit.expect(grant);
-        commit.expect(request);
-        let judged_on = commit.expect.clone();
-        commit.put(&opened);
-        let mut ids = grant_ids(&grant.value);
-        ids.push(("session", id.to_string()));
-        let parts = vec![self.session_part(id, &opened_part(ask)), self.decision_part(decision), key_part];
-        commit.entry(session(event::SESSION_OPENED, ids, resource.region.clone(), parts));
         let terms = Terms {
             session: id,
-            grant: grant.value.id,
-            principal: ask.principal,
+            grant: grant.id,
+            principal,
             resource: resource.id,
             resource_name: resource.name.clone(),
-            role: grant.value.role.clone(),
+            role: grant.role.clone(),
             target: target.clone(),
-            database: ask.database.clone().unwrap_or_else(|| target.database.clone()),
+            database: database.map_or_else(|| target.database.clone(), ToOwned::to_owned),
             login: login.name.clone(),
-            password: self.login_password(grant.value.id),
+            password: self.login_password(grant.id),
             deadline,
             remaining: deadline.since(now),
             region: resource.region.clone(),
             record: resource.record,
             recording_key,
             limits: resource.limits,
-            policy: decision.policy,
-            judged_on,
+            policy: facts.settings.value.policy,
+            judged_on: Vec::new(),
         };
-        let intent = self.commit(commit, terms).await?;
-        Ok(Opening::Admitted(Box::new(Permit::from(intent))))
+        Ok(Draft { session, key_part, terms })
     }
 
     /// A refusal of a client that proved who it is, is an event too. It is given whether this can be recorded or not.
@@ -351,7 +385,7 @@ impl App {
     /// Whether the grant stands, by every word that there is: asked right before a login opens.
     async fn stands(&self, grant: GrantId) -> Result<bool> {
         let read = self.grant_row(grant).await?;
-        Ok(read.value.opens_doors(self.now()) && !self.taken.is_ended(grant) && self.clock_is_sound().is_ok())
+        Ok(read.value.is_live(self.now()) && !self.taken.is_ended(grant) && self.clock_is_sound().is_ok())
     }
 }
 
@@ -427,6 +461,23 @@ fn no_grant(ask: &OpenSession, resource: &Resource) -> Refusal {
         message: format!("you have no access to \"{}\" now", resource.name),
         detail: "Nobody has standing access: it is asked for, for a reason and a while.".into(),
         hint: format!("Ask for it with: daypass request {} --role {role} --for 30m --reason \"...\"", resource.name),
+    }
+}
+
+/// The request of a grant that is for one statement.
+fn one_statement(grant: &Read<Grant>) -> Option<RequestId> {
+    match grant.value.opens {
+        Opens::Statement { .. } => Some(grant.value.request),
+        Opens::Sessions | Opens::Look { .. } => None,
+    }
+}
+
+fn no_door(ask: &OpenSession, request: RequestId) -> Refusal {
+    Refusal {
+        kind: RefusalKind::NoGrant,
+        message: format!("your grant on \"{}\" is for one statement, and opens no session", ask.resource),
+        detail: "Exactly the statement that was approved is run, once.".into(),
+        hint: format!("Run it with: daypass exec --request {request}"),
     }
 }
 

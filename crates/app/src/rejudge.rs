@@ -4,12 +4,13 @@ use daypass_domain::{
     GrantId,
     end::{EndCause, HeldFact},
     grant::{Grant, GrantState},
-    request::Request,
+    request::{Request, RequestState},
+    statement::Opens,
 };
 use daypass_policy::{Decision, Input, PolicySet};
 use daypass_ports::{record::Read, rows::key};
 
-use crate::{App, Result, facts::lasting, taken::End};
+use crate::{App, Result, approve::counts_under, facts::lasting, taken::End};
 
 /// A live grant, and what would become of it.
 pub(crate) struct Judged {
@@ -80,6 +81,16 @@ impl App {
         let (Some(request), Some(resource)) = (request, resource) else { return Ok(Still::NotPermitted(None)) };
         let same_role =
             resource.value.roles.get(&grant.role).map(|r| r.digest(&resource.value)) == Some(grant.role_digest);
+        match grant.opens {
+            Opens::Look { .. } => {
+                // It rests on its approver's say in a request that is still open, and on nothing that was permitted.
+                let counts = counts_under(policy, directory, &resource.value, &request.value, grant.holder, now);
+                let pending = matches!(request.value.state, RequestState::Pending { .. });
+                let still = same_role && pending && counts.unwrap_or(false);
+                return Ok(if still { Still::Permitted } else { Still::NotPermitted(None) });
+            }
+            Opens::Sessions | Opens::Statement { .. } => {}
+        }
         let Ok(input) = Input::for_request(&request.value, &resource.value, directory, now) else {
             return Ok(Still::NotPermitted(None));
         };

@@ -6,6 +6,7 @@ use daypass_domain::{
     notice::KnownTo,
     principal::Actor,
     request::{Asked, Purpose, Reason, Request, RequestEvent, RequestState, Start, TicketRef},
+    statement::{Looked, Opens, Run, Wants},
 };
 use daypass_policy::{
     Decision, Verdict,
@@ -46,6 +47,8 @@ pub struct Asking {
     pub reason: String,
     /// Who shall hold it, by name, when not the requester.
     pub beneficiary: Option<String>,
+    /// The one statement that it is for; absent when it is for sessions.
+    pub statement: Option<String>,
 }
 
 /// The answer to a request.
@@ -94,14 +97,14 @@ impl App {
         let now = self.now();
         let resource = self.resource_named(&asking.resource).await?;
         let facts = self.facts(resource.value.id).await?;
-        let (request, reason) = self.form(actor, asking, id, &facts, now).await?;
+        let (request, said) = self.form(actor, asking, id, &facts, now).await?;
         let judged = self.judge(&request, &facts, now)?;
         let mut commit = Commit::default();
         facts.expect(&mut commit);
         commit.expect_none(facts::REQUEST, &id.to_string());
         let (request, outcome) = self.settle(request, &judged, &facts, now)?;
         self.tell_of_settled(&request, &outcome, KnownTo::Doer { principal: actor.person.id() }, &mut commit);
-        let parts = std::iter::once(self.decision_part(&judged)).chain(reason).collect();
+        let parts = std::iter::once(self.decision_part(&judged)).chain(said).collect();
         self.record_settled(&request, &outcome, event::REQUESTED, parts, &facts, &mut commit);
         let intent = self.commit(commit, ()).await?;
         let entry = intent.committed().entries.first().copied().unwrap_or_default();
@@ -116,7 +119,7 @@ impl App {
         id: RequestId,
         facts: &Facts,
         now: Time,
-    ) -> Result<(Request, Option<Part>)> {
+    ) -> Result<(Request, Vec<Part>)> {
         let resource = &facts.resource.value;
         let role: Name = facts::name(&asking.role)?;
         let definition = resource.roles.get(&role).ok_or_else(|| {
@@ -143,7 +146,8 @@ impl App {
             Some(name) => self.principal_named(name).await?.value,
             None => self.principal(actor.principal).await?.value,
         };
-        let (reason, part) = self.keep_reason(actor.principal, &asking.reason)?;
+        let (reason, said) = self.keep_reason(actor.principal, &asking.reason)?;
+        let (wants, statement) = self.keep_statement(actor.principal, asking.statement.as_deref())?;
         let asked = Asked {
             requester: actor.principal,
             requester_person: actor.person,
@@ -157,6 +161,7 @@ impl App {
             ticket: asking.ticket.clone(),
             reason,
             second_factor_age_s: self.second_factor_age_s(actor),
+            wants,
         };
         let expires = match asking.start {
             Start::At { time } if time > now => time.min(now + PENDING_FOR).max(now + Span::from_mins(5)),
@@ -164,7 +169,9 @@ impl App {
         };
         let role_digest = definition.digest(resource);
         let state = RequestState::Pending { expires };
-        Ok((Request { id, asked, role_digest, made: now, state, approvals: Vec::new() }, part))
+        let request =
+            Request { id, asked, role_digest, made: now, state, approvals: Vec::new(), looked: Looked::Never };
+        Ok((request, said.into_iter().chain(statement).collect()))
     }
 
     /// Free text never stands in a row (I9): it goes under its writer's key, and the row says where.
@@ -232,6 +239,10 @@ impl App {
                 .get(&role)
                 .map_or(request.role_digest, |r| r.digest(&facts.resource.value)),
             role,
+            opens: match request.asked.wants {
+                Wants::Sessions => Opens::Sessions,
+                Wants::Statement { .. } => Opens::Statement { run: Run::NotBegun },
+            },
             state,
         }
     }

@@ -22,7 +22,7 @@ use crate::{
     App, Parts, Problem, ProblemKind, Result, authority, ending,
     entry::{administration, event},
     facts::name as read_name,
-    open_session, signin,
+    open_session, signin, statements,
 };
 
 /// What an installation starts from.
@@ -117,6 +117,7 @@ impl App {
             made: open_session::Made::default(),
             notices,
             under_way: crate::notices::UnderWay::default(),
+            statements: statements::Waiting::default(),
         }
     }
 

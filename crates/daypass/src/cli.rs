@@ -9,7 +9,7 @@ use crate::{
     failure::Failure,
     say, serve,
     verbs::{
-        Context, Format, answering, asking, changes, connect, factors, grants, ledger, people, policy, resources,
+        Context, Format, answering, asking, changes, connect, exec, factors, grants, ledger, people, policy, resources,
         sessions, show, signin, tokens,
     },
 };
@@ -154,6 +154,17 @@ pub enum Verb {
     /// Start psql on a resource; asks when you hold no grant
     #[command(after_help = "Example: daypass connect orders --role readonly --reason \"Refund 4711\"")]
     Connect(connect::ConnectArgs),
+    /// Ask for one statement; run it once it is granted, show its result, and give the grant back
+    #[command(
+        after_help = "Example: daypass exec orders --role readwrite --sql \"UPDATE accounts SET balance = 0 WHERE id = 7\" --reason \"Refund 4711\""
+    )]
+    Exec(exec::ExecArgs),
+    /// Have the target estimate the statement of a request that waits for your answer
+    #[command(after_help = "Example: daypass look request_0193...")]
+    Look {
+        /// The request's id
+        id: String,
+    },
     /// Run a program with a connection in its environment; releases the grant when it exits
     #[command(
         after_help = "Example: daypass run orders --role readwrite --reason \"migration\" -- bin/rails db:migrate"
@@ -294,6 +305,8 @@ async fn client_verb(context: &mut Context, verb: Verb) -> Result<(), Failure> {
         Verb::Approve(args) => answering::approve(context, args).await,
         Verb::Deny(args) => answering::deny(context, args).await,
         Verb::Withdraw { id } => asking::withdraw(context, &id).await,
+        Verb::Exec(args) => exec::exec(context, args).await,
+        Verb::Look { id } => exec::look(context, &id).await,
         Verb::WithdrawApproval { id } => answering::withdraw_approval(context, &id).await,
         Verb::Grants { all } => grants::list(context, whose(all)).await,
         Verb::Extend(args) => grants::extend(context, args).await,

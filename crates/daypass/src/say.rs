@@ -9,6 +9,13 @@ pub fn line(text: &str) {
     let _ = out.flush();
 }
 
+/// Text on standard output as it is, with its own line ends.
+pub fn text(text: &str) {
+    let mut out = std::io::stdout().lock();
+    let _ = out.write_all(text.as_bytes());
+    let _ = out.flush();
+}
+
 /// A line on standard error: progress, warnings, hints.
 pub fn note(text: &str) {
     let _ = writeln!(std::io::stderr().lock(), "{text}");

@@ -41,6 +41,8 @@ pub enum EndCause {
     },
     /// The role or the resource was changed or removed under it.
     RoleChanged,
+    /// It was for one statement, and that is over.
+    StatementOver,
     /// The data folder was restored from a backup: nothing that was live then is live now.
     Restored,
 }
@@ -70,6 +72,7 @@ impl EndCause {
             Self::FactGone { .. } => "fact_gone",
             Self::PolicyChanged { .. } => "policy_changed",
             Self::RoleChanged => "role_changed",
+            Self::StatementOver => "statement_over",
             Self::Restored => "restored",
         }
     }
@@ -87,6 +90,7 @@ impl fmt::Display for EndCause {
             Self::FactGone { fact: HeldFact::Judged } => "a fact that the grant rests on no longer holds",
             Self::PolicyChanged { .. } => "the policies changed and no longer permit it",
             Self::RoleChanged => "the role or its resource was changed",
+            Self::StatementOver => "the one statement of the grant is over",
             Self::Restored => "the server was restored from a backup",
         })
     }

@@ -12,10 +12,11 @@
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    Digest, GrantId, Name, PrincipalId, RequestId, ResourceId, Span, Time,
+    Digest, GrantId, Name, PrincipalId, RequestId, ResourceId, SessionId, Span, Time,
     end::{EndCause, EndConfirmation, EndProgress},
     principal::Person,
     resource::{Ownership, Target},
+    statement::{Opens, Outcome},
 };
 
 /// Why a machine refuses an event: it names the state and the event.
@@ -49,6 +50,9 @@ pub struct Grant {
     pub role: Name,
     /// The definition of that role when it was judged (I8).
     pub role_digest: Digest,
+    /// What it opens: doors, or one statement's run.
+    #[serde(default, skip_serializing_if = "Opens::is_sessions")]
+    pub opens: Opens,
     /// Where it stands.
     pub state: GrantState,
 }
@@ -192,6 +196,9 @@ impl Grant {
                 if now >= deadline {
                     return refuse("its time is up");
                 }
+                if !self.opens.is_sessions() {
+                    return refuse("it is for one statement: ask again for another");
+                }
                 if later <= deadline {
                     return refuse("the new deadline isn't later than the one it has");
                 }
@@ -264,9 +271,35 @@ impl Grant {
         Ok(Self { state: next, ..self })
     }
 
-    /// Whether a session may open under it at `now`. // I2, I3
+    /// The run of its one statement begins, in this session.
+    ///
+    /// # Errors
+    /// When it isn't live, it is for sessions, or the run was begun before: nothing is run twice.
+    pub fn begin_run(self, session: SessionId, now: Time) -> Result<Self, Refusal> {
+        if !self.is_live(now) {
+            let why = "its grant isn't live";
+            return Err(Refusal { machine: "statement", state: self.state.word(), event: "begin", why });
+        }
+        Ok(Self { opens: self.opens.begin(session, now)?, ..self })
+    }
+
+    /// The run of its one statement is over, whether the grant lives or not.
+    ///
+    /// # Errors
+    /// When it wasn't begun, or is over already.
+    pub fn end_run(self, outcome: Outcome, now: Time) -> Result<Self, Refusal> {
+        Ok(Self { opens: self.opens.over(outcome, now)?, ..self })
+    }
+
+    /// Whether a client's session may open under it at `now`: never when it is for one statement. // I2, I3
     #[must_use]
     pub fn opens_doors(&self, now: Time) -> bool {
+        self.opens.is_sessions() && self.is_live(now)
+    }
+
+    /// Whether anything may be done under it at `now`. // I2, I3
+    #[must_use]
+    pub fn is_live(&self, now: Time) -> bool {
         match self.state {
             GrantState::Active { deadline, .. } => now < deadline,
             GrantState::Scheduled { .. } | GrantState::Ending { .. } | GrantState::Ended { .. } => false,

@@ -17,6 +17,7 @@ pub mod principal;
 pub mod request;
 pub mod resource;
 pub mod session;
+pub mod statement;
 pub mod time;
 
 pub use digest::Digest;

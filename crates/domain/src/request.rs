@@ -1,10 +1,10 @@
 //! The life of a request: pending, then granted, denied, forbidden, withdrawn or expired.
 //!
-//! | state | approve | withdraw approval | deny | withdraw | expire | grant | forbid |
-//! | --- | --- | --- | --- | --- | --- | --- | --- |
-//! | pending | pending | pending | denied | withdrawn | expired | granted | forbidden |
-//! | granted | | granted (the grant is judged again) | | | | | |
-//! | the others | | | | | | | |
+//! | state | approve | look | withdraw approval | deny | withdraw | expire | grant | forbid |
+//! | --- | --- | --- | --- | --- | --- | --- | --- | --- |
+//! | pending | pending | pending | pending | denied | withdrawn | expired | granted | forbidden |
+//! | granted | | | granted (the grant is judged again) | | | | | |
+//! | the others | | | | | | | | |
 
 use std::fmt;
 
@@ -15,6 +15,7 @@ use crate::{
     approval::{Approval, Narrowing},
     grant::Refusal,
     principal::Person,
+    statement::{Looked, Wants},
 };
 
 /// A wish for a role on a resource, for a reason and a while.
@@ -32,6 +33,9 @@ pub struct Request {
     pub state: RequestState,
     /// Who has said yes, in the order of their saying it. Kept when it is granted: they are held facts (I2).
     pub approvals: Vec<Approval>,
+    /// What the target said of its statement, if it is for one. No part of what is asked: looking voids no approval.
+    #[serde(default, skip_serializing_if = "Looked::is_never")]
+    pub looked: Looked,
 }
 
 /// What is asked: fixed at the act (I2).
@@ -63,6 +67,9 @@ pub struct Asked {
     /// How old the second factor was, in seconds, when it was asked; nothing when none was shown.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub second_factor_age_s: Option<i64>,
+    /// What it is for: sessions, or one statement.
+    #[serde(default, skip_serializing_if = "Wants::is_sessions")]
+    pub wants: Wants,
 }
 
 /// The reason for a request.
@@ -237,6 +244,8 @@ pub enum RequestEvent {
         /// The person behind the approver.
         person: Person,
     },
+    /// The target was asked what its statement would cost.
+    Look(Looked),
     /// Somebody takes their yes back.
     WithdrawApproval {
         /// Who.
@@ -265,6 +274,7 @@ impl RequestEvent {
     const fn word(&self) -> &'static str {
         match self {
             Self::Approve { .. } => "be approved",
+            Self::Look(_) => "be looked at",
             Self::WithdrawApproval { .. } => "lose an approval",
             Self::Deny { .. } => "be denied",
             Self::Withdraw => "be withdrawn",
@@ -341,6 +351,12 @@ impl Request {
                 approvals.push(approval);
                 Ok(Self { approvals, ..self })
             }
+            (RequestState::Pending { .. }, RequestEvent::Look(looked)) => {
+                if self.asked.wants.is_sessions() {
+                    return refuse("it is for sessions, not for one statement");
+                }
+                Ok(Self { looked, ..self })
+            }
             (
                 RequestState::Pending { .. } | RequestState::Granted { .. },
                 RequestEvent::WithdrawApproval { approver },
@@ -381,7 +397,11 @@ impl Request {
             }
             (
                 RequestState::Granted { .. },
-                RequestEvent::Approve { .. } | RequestEvent::Expire | RequestEvent::Grant(_) | RequestEvent::Forbid(_),
+                RequestEvent::Approve { .. }
+                | RequestEvent::Look(_)
+                | RequestEvent::Expire
+                | RequestEvent::Grant(_)
+                | RequestEvent::Forbid(_),
             ) => refuse("it is granted already"),
             (
                 RequestState::Denied { .. }
@@ -389,6 +409,7 @@ impl Request {
                 | RequestState::Withdrawn { .. }
                 | RequestState::Expired { .. },
                 RequestEvent::Approve { .. }
+                | RequestEvent::Look(_)
                 | RequestEvent::WithdrawApproval { .. }
                 | RequestEvent::Deny { .. }
                 | RequestEvent::Withdraw

@@ -1,13 +1,14 @@
 //! Random sequences of events keep the invariants.
 
 use daypass_domain::{
-    ApprovalId, Digest, GrantId, Name, PayloadId, PrincipalId, RequestId, ResourceId, Span, Time,
+    ApprovalId, Digest, GrantId, Name, PayloadId, PrincipalId, RequestId, ResourceId, SessionId, Span, Time,
     approval::{Approval, Narrowing},
     end::{EndCause, EndConfirmation},
     grant::{Grant, GrantEvent, GrantState, Login, MadeLogin},
     principal::{Kind, Person, Principal, Standing},
     request::{Asked, Purpose, Reason, Request, RequestEvent, RequestState, Start},
     resource::{Ownership, PostgresTarget, Target, TargetTls},
+    statement::{Looked, Opens, Outcome, Run, Wants},
 };
 use proptest::prelude::*;
 
@@ -84,6 +85,7 @@ proptest! {
             resource: ResourceId::new(t(0), [3; 10]),
             role: "readonly".parse().unwrap(),
             role_digest: Digest::of(b"role"),
+            opens: Opens::Sessions,
             state: first,
         };
         let mut now = 0;
@@ -142,12 +144,13 @@ proptest! {
             ticket: None,
             reason: Reason::Missing,
             second_factor_age_s: None,
+            wants: Wants::Sessions,
         };
         let state = RequestState::Pending { expires: t(1_000) };
         let digest = asked.digest();
         let id = RequestId::new(t(0), [2; 10]);
         let mut request =
-            Request { id, asked, role_digest: Digest::of(b"role"), made: t(0), state, approvals: Vec::new() };
+            Request { id, asked, role_digest: Digest::of(b"role"), made: t(0), state, approvals: Vec::new(), looked: Looked::Never };
         let mut now = 0;
         for (who, what, passed) in steps {
             now += passed;
@@ -182,5 +185,43 @@ proptest! {
         let _ = text.parse::<Span>();
         let _ = text.parse::<GrantId>();
         let _ = text.parse::<daypass_domain::resource::HostPort>();
+    }
+}
+
+proptest! {
+    #[test]
+    fn i1_a_run_is_begun_once_and_over_once(events in prop::collection::vec((any::<bool>(), 0..3_000_i64), 1..20)) {
+        let state = GrantState::Active { since: t(0), deadline: t(2_000), login: Login::NotMade };
+        let mut grant = Grant {
+            id: GrantId::new(t(0), [1; 10]),
+            request: RequestId::new(t(0), [2; 10]),
+            holder: principal(1),
+            person: person(1),
+            resource: ResourceId::new(t(0), [3; 10]),
+            role: "readonly".parse().unwrap(),
+            role_digest: Digest::of(b"role"),
+            opens: Opens::Statement { run: Run::NotBegun },
+            state,
+        };
+        let (mut begun, mut over) = (0, 0);
+        for (begins, now) in events {
+            let session = SessionId::new(t(now), [1; 10]);
+            let next = if begins {
+                grant.clone().begin_run(session, t(now))
+            } else {
+                grant.clone().end_run(Outcome::Unknown, t(now))
+            };
+            if let Ok(next) = next {
+                if begins {
+                    begun += 1;
+                    prop_assert!(now < 2_000, "nothing is begun after the deadline");
+                } else {
+                    over += 1;
+                }
+                grant = next;
+            }
+            prop_assert!(begun <= 1 && over <= begun);
+            prop_assert!(!grant.opens_doors(t(now)));
+        }
     }
 }

@@ -12,6 +12,7 @@ use daypass_domain::{
     request::{Asked, Purpose, Reason, Request, RequestEvent, RequestState, Start},
     resource::{Ownership, PostgresTarget, Target, TargetTls},
     session::{Passed, Session, SessionEnd, SessionState},
+    statement::{Looked, Opens, Outcome, Run, Sqlstate, Wants},
 };
 
 fn t(secs: i64) -> Time {
@@ -51,6 +52,7 @@ fn grant(state: GrantState) -> Grant {
         resource: ResourceId::new(t(0), [3; 10]),
         role: name("readonly"),
         role_digest: Digest::of(b"role"),
+        opens: Opens::Sessions,
         state,
     }
 }
@@ -69,12 +71,21 @@ fn asked() -> Asked {
         ticket: None,
         reason: Reason::Missing,
         second_factor_age_s: None,
+        wants: Wants::Sessions,
     }
 }
 
 fn request(state: RequestState) -> Request {
     let id = RequestId::new(t(0), [2; 10]);
-    Request { id, asked: asked(), role_digest: Digest::of(b"role"), made: t(0), state, approvals: Vec::new() }
+    Request {
+        id,
+        asked: asked(),
+        role_digest: Digest::of(b"role"),
+        made: t(0),
+        state,
+        approvals: Vec::new(),
+        looked: Looked::Never,
+    }
 }
 
 fn approval(by: u8) -> Approval {
@@ -194,6 +205,7 @@ fn requests() {
             "approve: longer",
             RequestEvent::Approve { approval: Approval { narrowing: longer, ..approval(3) }, person: person(3) },
         ),
+        ("look", RequestEvent::Look(Looked::Then { at: t(90), estimate: payload })),
         ("withdraw approval", RequestEvent::WithdrawApproval { approver: principal(3) }),
         ("deny: another", RequestEvent::Deny { by: principal(3), person: person(3), note: payload }),
         ("deny: requester", RequestEvent::Deny { by: principal(1), person: person(1), note: payload }),
@@ -271,6 +283,70 @@ fn sessions() {
     assert!(!closed.is_open());
     let again = closed.close(t(6), SessionEnd::ClientLeft, Passed::default()).unwrap_err();
     assert_eq!(again.to_string(), "a session that is closed can't close: it has ended already");
+}
+
+#[test]
+fn runs() {
+    let (since, deadline) = (t(0), t(1800));
+    let session = SessionId::new(t(0), [1; 10]);
+    let active = GrantState::Active { since, deadline, login: Login::NotMade };
+    let over = GrantState::Ended {
+        at: t(60),
+        cause: EndCause::StatementOver,
+        confirmed: t(61),
+        confirmation: EndConfirmation::Clean,
+    };
+    let runs = [
+        ("not begun", Run::NotBegun),
+        ("begun", Run::Begun { session, at: t(50) }),
+        ("over", Run::Over { session, at: t(60), outcome: Outcome::Unknown }),
+    ];
+    let mut table = String::new();
+    for (grant_is, state) in [("active", &active), ("ended", &over)] {
+        let opens = |opens: Opens| Grant { opens, ..grant(state.clone()) };
+        let mut cases = vec![("sessions".to_owned(), opens(Opens::Sessions))];
+        for (how, run) in runs {
+            cases.push((format!("statement, {how}"), opens(Opens::Statement { run })));
+            cases.push((format!("look, {how}"), opens(Opens::Look { run })));
+        }
+        for (what, grant) in cases {
+            let show = |grant: Grant| match grant.opens.run() {
+                Some(Run::NotBegun) | None => "not begun".to_owned(),
+                Some(Run::Begun { .. }) => "begun".to_owned(),
+                Some(Run::Over { outcome, .. }) => outcome.to_string(),
+            };
+            for (event, next) in [
+                ("begin", grant.clone().begin_run(session, t(100))),
+                ("over", grant.clone().end_run(Outcome::Committed { rows: 3 }, t(100))),
+                ("extend", grant.clone().apply(GrantEvent::Extend { deadline: t(3600) }, t(100))),
+            ] {
+                let mut line = format!("{grant_is:6} | {what:20} | {event:6} | ");
+                cell(&mut line, next.map(show));
+                table.push_str(&line);
+                table.push('\n');
+            }
+            assert_eq!(grant.opens_doors(t(100)), grant_is == "active" && what == "sessions", "{what}");
+        }
+    }
+    insta::assert_snapshot!(table);
+}
+
+#[test]
+fn what_was_written_before_there_were_statements_reads_as_it_was() {
+    let request = request(RequestState::Pending { expires: t(1000) });
+    let written = serde_json::to_value((&request, grant(GrantState::Scheduled { start: t(1), duration: Span::ZERO })));
+    let text = written.unwrap().to_string();
+    assert!(!text.contains("wants") && !text.contains("opens") && !text.contains("looked"), "{text}");
+    let (back, _): (Request, Grant) = serde_json::from_str(&text).unwrap();
+    assert_eq!(back, request);
+    // I8: an approval covers the statement, to the last byte.
+    let of = |text: &[u8]| {
+        let at = PayloadId::new(t(0), [9; 10]);
+        Asked { wants: Wants::Statement { at, digest: Digest::of(text) }, ..asked() }.digest()
+    };
+    assert_ne!(of(b"DELETE FROM t WHERE a = 1"), of(b"DELETE FROM t WHERE a = 10"));
+    assert_ne!(of(b""), asked().digest());
+    assert!(Sqlstate::try_from("4260".to_owned()).is_err() && Sqlstate::try_from("42601".to_owned()).is_ok());
 }
 
 #[test]

@@ -36,6 +36,7 @@ use crate::{
     node::Node,
     recording::{Recorder, disk::Disk},
     sessions::Sessions,
+    statements,
 };
 
 /// What a gateway is told by the server's configuration.
@@ -160,6 +161,10 @@ impl Gateway {
         tasks.spawn(following.clone().follow());
         tasks.spawn(following.watch());
         tasks.spawn(Arc::clone(&node).seal_recordings());
+        let statements = statements::room();
+        for _ in 0..statements::TAKERS {
+            tasks.spawn(statements::follow(Arc::clone(&node), Arc::clone(&statements)));
+        }
         let (stop, stopped) = watch::channel(());
         let room = Arc::new(Semaphore::new(config.limits.connections));
         for listener in listeners {

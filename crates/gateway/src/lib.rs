@@ -19,6 +19,7 @@ pub mod recording;
 mod session;
 mod sessions;
 mod spans;
+mod statements;
 mod upstream;
 mod words;
 

@@ -22,10 +22,9 @@ use daypass_wire::postgres::{
     relay::{CloseReason, Output, RecordMode, Relay},
 };
 use tokio::{
-    net::TcpStream,
+    io::{AsyncRead, AsyncWrite},
     time::{Instant, sleep, timeout},
 };
-use tokio_rustls::server::TlsStream;
 
 use crate::{
     lease::{Leash, Stop},
@@ -46,9 +45,14 @@ const FAREWELL_MAX: Duration = Duration::from_millis(50);
 /// How long what is still to be delivered at an orderly end may take.
 const DELIVER_MAX: Duration = Duration::from_secs(2);
 
+/// A client's stream: TLS, or one in memory where the node is the client.
+pub(crate) trait Stream: AsyncRead + AsyncWrite + Unpin + Send + 'static {}
+
+impl<C: AsyncRead + AsyncWrite + Unpin + Send + 'static> Stream for C {}
+
 /// Both sockets of a session, and what came from them before the relay.
-pub(crate) struct Sides {
-    pub client: Leased<TlsStream<TcpStream>>,
+pub(crate) struct Sides<C> {
+    pub client: Leased<C>,
     pub client_sent: BytesMut,
     pub upstream: Leased<Box<dyn Conduit>>,
     pub upstream_sent: BytesMut,
@@ -93,8 +97,8 @@ impl Inbox {
 }
 
 /// The driver.
-pub(crate) struct Pump<'r> {
-    client: Leased<TlsStream<TcpStream>>,
+pub(crate) struct Pump<'r, C> {
+    client: Leased<C>,
     upstream: Leased<Box<dyn Conduit>>,
     from_client: Inbox,
     from_upstream: Inbox,
@@ -114,9 +118,9 @@ enum Takes {
     No,
 }
 
-impl<'r> Pump<'r> {
+impl<'r, C: Stream> Pump<'r, C> {
     pub fn new(
-        sides: Sides,
+        sides: Sides<C>,
         mode: RecordMode,
         recorder: &'r mut SessionRecorder,
         counted: &'r mut Counted,

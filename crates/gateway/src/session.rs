@@ -2,7 +2,7 @@
 
 use std::{sync::Arc, time::Duration};
 
-use bytes::BytesMut;
+use bytes::{Bytes, BytesMut};
 use daypass_domain::{
     Span,
     resource::RecordMode,
@@ -13,7 +13,8 @@ use daypass_ports::{
     world::random_bytes,
 };
 use daypass_wire::postgres::{cancel::CancelKey, error::PgError, front::Admission, relay, startup::Door};
-use tokio::time::timeout;
+use tokio::{net::TcpStream, time::timeout};
+use tokio_rustls::server::TlsStream;
 
 use crate::{
     cancel::CancelRoute,
@@ -22,7 +23,7 @@ use crate::{
     leased::Leased,
     metrics::Counted,
     node::Node,
-    pump::{Over, Pump, Sides},
+    pump::{Over, Pump, Sides, Stream},
     recording::{Closed, SessionRecorder},
     sessions::Registered,
     upstream::{self, Failure, Upstream},
@@ -62,29 +63,43 @@ async fn carry(
     let leash = Arc::clone(registered.leash());
     let (end, passed) = match connect(node, client, door, permit, &registered).await {
         Err(end) => (end, Passed::default()),
-        Ok(sides) => {
-            let mode = match terms.record {
-                RecordMode::Full => relay::RecordMode::Full,
-                RecordMode::Text => relay::RecordMode::Text,
-                RecordMode::Digest => relay::RecordMode::Digest,
-            };
-            let mut counted = Counted::new(&node.metrics);
-            let mut pump = Pump::new(sides, mode, &mut recorder, &mut counted, Arc::clone(&node.clock));
-            let over = pump.run(&leash, terms.limits.idle).await;
-            let error = farewell(&over, terms);
-            // First of all the sockets: what is written down of the end follows.
-            let (end, passed) = pump.close(over, error, &leash).await;
-            counted.up_to(passed);
-            (end, passed)
-        }
+        Ok(sides) => relayed(node, sides, terms, &leash, &mut recorder).await,
     };
     // Its sockets are closed: whoever waits for that goes on.
     drop(registered);
+    closed(node, terms, recorder, end, passed);
+    (end, passed)
+}
+
+/// Passes what both sides say, until something ends it.
+pub(crate) async fn relayed<C: Stream>(
+    node: &Node,
+    sides: Sides<C>,
+    terms: &Terms,
+    leash: &Leash,
+    recorder: &mut SessionRecorder,
+) -> (SessionEnd, Passed) {
+    let mode = match terms.record {
+        RecordMode::Full => relay::RecordMode::Full,
+        RecordMode::Text => relay::RecordMode::Text,
+        RecordMode::Digest => relay::RecordMode::Digest,
+    };
+    let mut counted = Counted::new(&node.metrics);
+    let mut pump = Pump::new(sides, mode, recorder, &mut counted, Arc::clone(&node.clock));
+    let over = pump.run(leash, terms.limits.idle).await;
+    let error = farewell(&over, terms);
+    // First of all the sockets: what is written down of the end follows.
+    let (end, passed) = pump.close(over, error, leash).await;
+    counted.up_to(passed);
+    (end, passed)
+}
+
+/// The end of a recording.
+pub(crate) fn closed(node: &Node, terms: &Terms, mut recorder: SessionRecorder, end: SessionEnd, passed: Passed) {
     Closed { cause: end, passed }.encode(node.clock.wall(), recorder.buffer());
     if let Err(error) = recorder.finish() {
         tracing::error!(session = %terms.session, %error, "the end of a recording couldn't be written");
     }
-    (end, passed)
 }
 
 /// Dials, logs in, and lets the client in. A cut meanwhile ends it at once.
@@ -94,23 +109,11 @@ async fn connect(
     mut door: Door,
     permit: &Permit,
     registered: &Registered,
-) -> Result<Sides, SessionEnd> {
+) -> Result<Sides<TlsStream<TcpStream>>, SessionEnd> {
     let leash = registered.leash();
     let terms = permit.terms();
     let parameters = std::mem::take(&mut door.parameters);
-    let connecting = async {
-        let upstream = upstream::connect(node, permit, leash, parameters).await?;
-        // The reaper ends backends that nobody claims, so this one is claimed before its client is let in.
-        let claimed = node.authority.connected(terms.session, upstream.ready.key.backend_pid()).await;
-        let lost = |error| Failure { error: words::no_authority(&error), end: SessionEnd::LeaseLost };
-        claimed.map_err(lost).map(|()| upstream)
-    };
-    let connected = tokio::select! {
-        biased;
-        () = leash.cut_notice() => Err(cut(leash, terms)),
-        connected = connecting => connected,
-    };
-    let upstream = match connected {
+    let upstream = match dialled(node, permit, leash, parameters).await {
         Ok(upstream) => upstream,
         Err(Failure { error, end }) => {
             refuse(client, error).await;
@@ -148,6 +151,28 @@ async fn connect(
         upstream: leased,
         upstream_sent: leftover,
     })
+}
+
+/// Dials and logs in, and claims the backend. A cut meanwhile ends it at once.
+pub(crate) async fn dialled(
+    node: &Node,
+    permit: &Permit,
+    leash: &Arc<Leash>,
+    parameters: Vec<(Bytes, Bytes)>,
+) -> Result<Upstream, Failure> {
+    let terms = permit.terms();
+    let connecting = async {
+        let upstream = upstream::connect(node, permit, leash, parameters).await?;
+        // The reaper ends backends that nobody claims, so this one is claimed before its client is let in.
+        let claimed = node.authority.connected(terms.session, upstream.ready.key.backend_pid()).await;
+        let lost = |error| Failure { error: words::no_authority(&error), end: SessionEnd::LeaseLost };
+        claimed.map_err(lost).map(|()| upstream)
+    };
+    tokio::select! {
+        biased;
+        () = leash.cut_notice() => Err(cut(leash, terms)),
+        connected = connecting => connected,
+    }
 }
 
 fn cut(leash: &Leash, terms: &Terms) -> Failure {

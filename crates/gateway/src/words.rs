@@ -45,6 +45,7 @@ pub fn stopped(stop: &Stop, resource: &Name) -> PgError {
                 | EndCause::FactGone { .. }
                 | EndCause::PolicyChanged { .. }
                 | EndCause::RoleChanged
+                | EndCause::StatementOver
                 | EndCause::Restored => again,
             };
             (cause.to_string(), "The session lived under that grant and ended with it.", hint)

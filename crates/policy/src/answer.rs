@@ -158,6 +158,7 @@ fn bare(principal: Party, resource: Thing, role: Name, at: Time) -> Input {
         reason_given: false,
         ticket: None,
         second_factor_age_s: None,
+        one_statement: false,
     };
     let used = Use { resource, role, asked, approvals: Vec::new() };
     Input { at, principal, act: Act::Use(Box::new(used)) }

@@ -164,6 +164,7 @@ fn asked_of_use(asked: &AskedFacts) -> Vec<Pair> {
         ("reason_given", Value::new_bool(asked.reason_given)),
         ("ticket_given", Value::new_bool(asked.ticket.is_some())),
         ("for_other", Value::new_bool(asked.requester != asked.beneficiary)),
+        ("one_statement", Value::new_bool(asked.one_statement)),
     ];
     pairs.extend(asked.ticket.as_ref().map(|t| ("ticket", text(&t.to_string()))));
     pairs.extend(mfa(asked.second_factor_age_s));

@@ -162,6 +162,7 @@ fn asked(literals: &Literals) -> Result<Vec<AskedFacts>, TooMuch> {
         reason_given: true,
         ticket: None,
         second_factor_age_s: Some(0),
+        one_statement: false,
     };
     let mut all = vec![base];
     if literals.reads("for_other") {
@@ -169,6 +170,9 @@ fn asked(literals: &Literals) -> Result<Vec<AskedFacts>, TooMuch> {
     }
     if literals.reads("reason_given") {
         vary(&mut all, &[true, false], |a, given| a.reason_given = *given)?;
+    }
+    if literals.reads("one_statement") {
+        vary(&mut all, &[false, true], |a, one| a.one_statement = *one)?;
     }
     vary(&mut all, &purposes(literals), |a, purpose| a.purpose = *purpose)?;
     vary(&mut all, &tickets(literals), |a, ticket| a.ticket = ticket.clone())?;

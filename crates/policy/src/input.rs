@@ -183,6 +183,9 @@ pub struct AskedFacts {
     /// How long before the asking a second factor was shown, in seconds; nothing when none was.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub second_factor_age_s: Option<i64>,
+    /// Whether it is for one statement, and not for sessions.
+    #[serde(default)]
+    pub one_statement: bool,
 }
 
 /// One person's standing yes.
@@ -309,6 +312,7 @@ impl AskedFacts {
             reason_given,
             ticket: asked.ticket.clone(),
             second_factor_age_s: asked.second_factor_age_s,
+            one_statement: !asked.wants.is_sessions(),
         }
     }
 }

@@ -8,7 +8,10 @@ use daypass_domain::{
     GrantId, Name, PrincipalId, RequestId, SessionId, Span,
     session::{Passed, SessionEnd},
 };
-use daypass_wire::scram::ScramVerifier;
+use daypass_wire::{
+    postgres::once::{How, Over},
+    scram::ScramVerifier,
+};
 
 use crate::{
     record::{Permit, Revision},
@@ -54,6 +57,13 @@ pub trait Authority: Send + Sync {
 
     /// The session's backend at the target is this one: what else uses its login, nobody claims.
     async fn connected(&self, session: SessionId, backend_pid: i32) -> Result<(), AuthorityError>;
+
+    /// Waits, up to about a second, for a statement that a node is to run by itself. That its run is begun is durable by
+    /// then, so it is given to one node, once: whoever loses it has lost it. // I1, I4
+    async fn next_statement(&self, node: NodeId) -> Result<Option<Statement>, AuthorityError>;
+
+    /// What came of a statement that the node was given.
+    async fn statement_over(&self, session: SessionId, over: Over) -> Result<(), AuthorityError>;
 
     /// A second of recording is durable: its root over the sessions that changed enters the ledger.
     async fn seal(&self, node: NodeId, seal: RecordingSeal) -> Result<(), AuthorityError>;
@@ -114,6 +124,17 @@ pub enum Opening {
     },
     /// It may not.
     Refused(Refusal),
+}
+
+/// A statement that a node runs by itself, in a session like any other.
+#[derive(Debug)]
+pub struct Statement {
+    /// What it may dial.
+    pub permit: Permit,
+    /// Its text.
+    pub sql: String,
+    /// Whether it is run, or only estimated.
+    pub how: How,
 }
 
 /// Why a client may not in: what the gateway makes a PostgreSQL error of.

@@ -10,6 +10,7 @@ use daypass_domain::{
     request::{Request, RequestState},
     resource::Resource,
     session::{Session, SessionState},
+    statement::Run,
 };
 use serde::{Deserialize, Serialize};
 
@@ -35,6 +36,8 @@ pub mod key {
     pub const PENDING_HOLDER: &str = "pending_holder";
     /// Open sessions by grant: looked at on every connection, however many there have been.
     pub const OPEN_GRANT: &str = "open_grant";
+    /// Grants for one statement whose run was begun and isn't over.
+    pub const RUN: &str = "run";
     /// By grant.
     pub const GRANT: &str = "grant";
     /// By the hash of a secret.
@@ -133,6 +136,10 @@ impl Stored for Grant {
                 keys.push((key::LIVE_HOLDER, self.holder.to_string()));
             }
             GrantState::Ending { .. } | GrantState::Ended { .. } => {}
+        }
+        match self.opens.run() {
+            Some(Run::Begun { .. }) => keys.push((key::RUN, Run::BEGUN.to_owned())),
+            Some(Run::NotBegun | Run::Over { .. }) | None => {}
         }
         keys
     }

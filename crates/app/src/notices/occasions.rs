@@ -57,8 +57,8 @@ impl App {
     /// A grant ended: told unless everybody expected it.
     pub(crate) fn tell_of_end(&self, grant: &Grant, cause: &EndCause, commit: &mut Commit) {
         let known_to = match cause {
-            // Both heard before the end; and who gives back knows.
-            EndCause::Deadline | EndCause::Released { .. } => return,
+            // Both heard before the end; who gives back knows; and who ran a statement was answered.
+            EndCause::Deadline | EndCause::Released { .. } | EndCause::StatementOver => return,
             EndCause::Revoked { by, .. } => KnownTo::Doer { principal: *by },
             EndCause::Disabled { .. }
             | EndCause::FactGone { .. }

@@ -7,5 +7,6 @@ mod policies;
 mod resources;
 mod signin;
 mod start;
+mod statements;
 mod tokens;
 mod world;

@@ -250,6 +250,7 @@ pub fn asking(resource: &str, role: &str) -> Asking {
         ticket: None,
         reason: "to try it".into(),
         beneficiary: None,
+        statement: None,
     }
 }
 

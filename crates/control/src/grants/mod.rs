@@ -5,6 +5,7 @@ mod revoke;
 use daypass_api::{
     Page,
     grants::{Extend, Grant, Receipt},
+    statements::Ran,
 };
 use daypass_app::{ask::Whose, entry::event};
 use daypass_domain::Span;
@@ -21,11 +22,24 @@ use crate::{
     fault::{Fault, Result},
     page,
     route::{Access::Scope, Route},
-    show::grants as shown,
+    show::{grants as shown, statements},
 };
 
 /// What taking away may write: the end is driven on at the target meanwhile.
 const ENDS: &[&str] = &[event::GRANT_ENDED, event::END_LISTED, event::END_UNKNOWN, event::END_CONFIRMED];
+
+/// What a run may write: its login and its session, what came of it, and the end of the grant.
+const RUNS: &[&str] = &[
+    event::LOGIN_BEGUN,
+    event::SESSION_OPENED,
+    event::STATEMENT_BEGUN,
+    event::STATEMENT_OVER,
+    event::SESSION_CLOSED,
+    event::GRANT_ENDED,
+    event::END_LISTED,
+    event::END_UNKNOWN,
+    event::END_CONFIRMED,
+];
 
 pub(crate) fn routes() -> Vec<Route> {
     vec![
@@ -37,6 +51,10 @@ pub(crate) fn routes() -> Vec<Route> {
         Route::post("/v1/grants/{id}/release", Scope(TokenScope::Request), "Give a grant back", release)
             .writes(ENDS)
             .takes_away(),
+        Route::post("/v1/grants/{id}/run", Scope(TokenScope::Request), "Run the one statement of a grant, once", run)
+            // Its answer holds the target's data, which is kept nowhere.
+            .shows_a_secret()
+            .writes(RUNS),
         Route::post("/v1/revoke", Scope(TokenScope::Request), "Take access away", revoke::revoke)
             .writes(ENDS)
             .takes_away(),
@@ -115,4 +133,9 @@ async fn extend(call: Call, Json(body): Json<Extend>) -> Result<Json<Grant>> {
 async fn release(call: Call, _: Empty) -> Result<Json<Receipt>> {
     let receipt = call.app().release(call.actor()?, call.id("id")?).await?;
     Ok(Json(shown::receipt(call.app(), receipt).await?))
+}
+
+async fn run(call: Call, _: Empty) -> Result<Json<Ran>> {
+    let ran = call.app().run_statement(call.actor()?, call.id("id")?).await?;
+    Ok(Json(statements::ran(call.app(), ran).await?))
 }

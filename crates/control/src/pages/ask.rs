@@ -107,6 +107,7 @@ impl Given {
             ticket: ticket.map_err(|e| Fault::invalid("ticket", e.to_string(), ""))?,
             reason: self.reason.clone(),
             beneficiary: None,
+            statement: None,
         })
     }
 }

@@ -5,16 +5,19 @@ use askama::Template;
 use daypass_api::words::span;
 use daypass_app::{
     approve::{Less, Seen},
+    ask::StatementView,
     entry::event,
     inbox::{Answering, Before},
     request::Outcome,
     signin::Freshness,
+    statements::estimate::Estimate,
 };
 use daypass_domain::{
     RequestId, Span,
     grant::GrantState,
     request::{RequestState, Start},
 };
+use daypass_ports::targets::Shown;
 use serde::Deserialize;
 
 use super::{
@@ -60,11 +63,18 @@ struct Page {
     purpose: String,
     ticket: String,
     reason: String,
+    statement: OneStatement,
     state: String,
     missing: String,
     made: Moment,
     before: Vec<Earlier>,
     forms: Forms,
+}
+
+/// What exactly would be run, if it is for one statement.
+enum OneStatement {
+    No,
+    Yes { text: String, estimate: String },
 }
 
 struct Earlier {
@@ -125,12 +135,32 @@ async fn show(call: Call) -> Result<Raw> {
         purpose: asked.purpose.to_string(),
         ticket: asked.ticket.as_ref().map(ToString::to_string).unwrap_or_default(),
         reason: seen.view.reason.clone().unwrap_or_default(),
+        statement: one_statement(seen.view.statement.as_ref()),
         state: state(&seen.view.request.state).to_owned(),
         missing: if pending { seen.view.missing.to_string() } else { String::new() },
         made: words::moment(seen.view.request.made),
         before: seen.before.iter().map(earlier).collect(),
         forms,
     })
+}
+
+fn one_statement(view: Option<&StatementView>) -> OneStatement {
+    let Some(view) = view else { return OneStatement::No };
+    let number = |n: &Option<u64>| n.map_or_else(|| "?".to_owned(), |n| n.to_string());
+    let estimate = match &view.estimate {
+        None => "nobody has looked: daypass look".to_owned(),
+        Some(Estimate::Planned { rows, cost, plan }) => {
+            format!("rows {}, cost {}\n{}", number(rows), number(cost), shown(plan))
+        }
+        Some(Estimate::NotPlanned { why }) => shown(why),
+    };
+    OneStatement::Yes { text: view.text.as_deref().map_or_else(|| "(erased)".to_owned(), shown), estimate }
+}
+
+/// Line by line, with what would reorder or hide text escaped: what is approved is what is read.
+fn shown(text: &str) -> String {
+    let line = |line: &str| line.split('\t').map(|part| Shown(part).to_string()).collect::<Vec<_>>().join("\t");
+    text.lines().map(line).collect::<Vec<_>>().join("\n")
 }
 
 fn shorter(asked: Span) -> Vec<(i64, String)> {

@@ -38,6 +38,7 @@ fn asking(body: NewRequest) -> Result<Asking> {
         ticket: ticket.map_err(|e| Fault::invalid("ticket", e.to_string(), ""))?,
         reason: body.reason.unwrap_or_default(),
         beneficiary: body.beneficiary,
+        statement: body.statement,
     })
 }
 

@@ -28,6 +28,22 @@ const UNDOES: &[&str] = &[
     event::END_CONFIRMED,
 ];
 
+/// What a look may write: a grant of its own, its login and its session, what the target said, and its end.
+const LOOKS: &[&str] = &[
+    event::LOOK_GIVEN,
+    event::LOGIN_BEGUN,
+    event::SESSION_OPENED,
+    event::STATEMENT_BEGUN,
+    event::STATEMENT_OVER,
+    event::LOOKED,
+    event::SESSION_CLOSED,
+    event::GRANT_ENDED,
+    event::END_LISTED,
+    event::END_UNKNOWN,
+    event::END_CONFIRMED,
+    event::EVIDENCE_READ,
+];
+
 pub(crate) fn routes() -> Vec<Route> {
     vec![
         Route::get("/v1/requests", Scope(Read), "Requests: one's own, or those that wait for one's answer", list::list)
@@ -56,6 +72,9 @@ pub(crate) fn routes() -> Vec<Route> {
         Route::post("/v1/requests/{id}/deny", Scope(Ask), "Say no, with a note", deny)
             .for_people()
             .writes(&[event::DENIED]),
+        Route::post("/v1/requests/{id}/look", Scope(Ask), "Have the target estimate its statement", look)
+            .for_people()
+            .writes(LOOKS),
         Route::post("/v1/requests/{id}/withdraw", Scope(Ask), "Take one's request back", withdraw)
             .writes(&[event::WITHDRAWN]),
     ]
@@ -64,6 +83,11 @@ pub(crate) fn routes() -> Vec<Route> {
 async fn deny(call: Call, Json(body): Json<Deny>) -> Result<Json<Request>> {
     let request = call.app().deny(call.actor()?, call.id("id")?, &body.note).await?;
     Ok(Json(shown::bare(call.app(), request, Missing::default()).await?))
+}
+
+async fn look(call: Call, _: Empty) -> Result<Json<Request>> {
+    let view = call.app().look(call.actor()?, call.id("id")?).await?;
+    Ok(Json(shown::view(call.app(), view).await?))
 }
 
 async fn withdraw(call: Call, _: Empty) -> Result<Json<Request>> {

@@ -9,7 +9,7 @@ use daypass_api::{
 use daypass_app::{App, ask::GrantView, authority, grants};
 use daypass_domain::{end, grant};
 
-use super::time;
+use super::{statements, time};
 use crate::fault::Result;
 
 /// A grant whose names aren't known yet.
@@ -27,6 +27,7 @@ pub(crate) async fn view(app: &App, view: GrantView) -> Result<Grant> {
         holder: holder.to_string(),
         resource: resource.to_string(),
         role: grant.role.to_string(),
+        opens: statements::opens(grant.opens),
         state: state(app, grant.state).await?,
     })
 }
@@ -67,6 +68,7 @@ async fn cause(app: &App, cause: &end::EndCause) -> Result<EndCause> {
         end::EndCause::FactGone { fact: end::HeldFact::Judged } => EndCause::FactGone,
         end::EndCause::PolicyChanged { policy } => EndCause::PolicyChanged { policy: policy.to_string() },
         end::EndCause::RoleChanged => EndCause::RoleChanged,
+        end::EndCause::StatementOver => EndCause::StatementOver,
         end::EndCause::Restored => EndCause::Restored,
     })
 }

@@ -7,6 +7,7 @@ pub(crate) mod policy;
 pub(crate) mod requests;
 pub(crate) mod resources;
 pub(crate) mod sessions;
+pub(crate) mod statements;
 
 use daypass_api::Timestamp;
 use daypass_domain::Time;

@@ -12,12 +12,12 @@ use daypass_app::{
 use daypass_domain::request::{self, Start};
 use daypass_policy::Missing;
 
-use super::{grants, policy, time};
+use super::{grants, policy, statements, time};
 use crate::fault::Result;
 
 /// A request with what the use case gave for showing.
 pub(crate) async fn view(app: &App, view: RequestView) -> Result<Request> {
-    let RequestView { request, requester, beneficiary, resource, gives, reason, approvers, missing } = view;
+    let RequestView { request, requester, beneficiary, resource, gives, reason, approvers, missing, statement } = view;
     let approvals = request.approvals.iter().zip(&approvers).map(|(approval, name)| Approval {
         approver: name.to_string(),
         at: time(approval.at),
@@ -39,6 +39,7 @@ pub(crate) async fn view(app: &App, view: RequestView) -> Result<Request> {
         purpose: policy::purpose(request.asked.purpose),
         ticket: request.asked.ticket.as_ref().map(ToString::to_string),
         reason,
+        statement: statement.map(statements::statement),
         digest: request.asked.digest().to_string(),
         made: time(request.made),
         approvals: approvals.collect(),
@@ -47,7 +48,7 @@ pub(crate) async fn view(app: &App, view: RequestView) -> Result<Request> {
     })
 }
 
-/// A request right after somebody did something to it: without its reason, since whoever wants to read that looks at the
+/// A request right after somebody did something to it: without its reason or its statement, since whoever wants to read that looks at the
 /// request, and the looking is an entry. // I11
 pub(crate) async fn bare(app: &App, request: request::Request, missing: Missing) -> Result<Request> {
     let mut approvers = Vec::new();
@@ -67,6 +68,7 @@ pub(crate) async fn bare(app: &App, request: request::Request, missing: Missing)
         reason: None,
         approvers,
         missing,
+        statement: None,
         request,
     };
     view(app, bare).await

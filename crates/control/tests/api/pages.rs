@@ -119,6 +119,21 @@ async fn pages_run_nothing_inline_and_are_kept_nowhere() {
 }
 
 #[tokio::test]
+async fn a_statement_is_read_as_the_target_will_read_it() {
+    let world = World::new().await;
+    let cookie = world.browser("carol").await;
+    let mut wish = wish("orders");
+    // To PostgreSQL a no-break space is a letter: this names an alias, and deletes every row.
+    wish["statement"] = json!("DELETE FROM accounts WHERE\u{a0}old");
+    let made = world.post("dave", "/v1/requests", wish).await.ok().json();
+    let text = open(&world, &cookie, &format!("/requests/{}", made["request"]["id"].as_str().unwrap())).await.text();
+    assert!(text.contains("WHERE\\u{a0}old") && !text.contains('\u{a0}'), "{text}");
+    // Nothing stands beside the page, where nobody looks.
+    let style = world.ask(Ask::get("/assets/daypass.css")).await.text();
+    assert!(style.contains("pre { overflow-wrap: anywhere; white-space: pre-wrap;"), "{style}");
+}
+
+#[tokio::test]
 async fn one_asks_and_another_approves_less_with_their_second_factor() {
     let world = World::new().await;
     let enrolment = world.post("dave", "/v1/me/totp", json!({"password": PASSWORD})).await.ok().json();

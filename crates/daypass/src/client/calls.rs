@@ -1,5 +1,7 @@
 //! The REST API, a function a call: which path takes and gives what.
 
+use std::time::Duration;
+
 use daypass_api::{
     Mode, Problem,
     changes::{ApproveChange, Change, ChangeDetail, Proposed},
@@ -14,12 +16,18 @@ use daypass_api::{
         AcceptInvitation, ChangePassword, Code, ConnectionSecret, EnrolTotp, Enrolled, Me, SecondFactorShown, SetUp,
         SignIn, SignedIn, TotpEnrolment,
     },
+    statements::Ran,
     tokens::{NewToken, Token, TokenMade},
 };
 use reqwest::Method;
 
 use super::http::{Api, segment};
 use crate::failure::Failure;
+
+/// How long a statement may run: no grant lasts longer, as a rule.
+const RUN_PATIENCE: Duration = Duration::from_secs(24 * 3600);
+/// How long a look may take: it has a minute, and waits for its gateway before.
+const LOOK_PATIENCE: Duration = Duration::from_secs(90);
 
 /// Whose grants or sessions.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -146,6 +154,16 @@ pub async fn request_waiting(api: &Api, id: &str, wait_s: u32) -> Result<Request
 /// Says yes to a request.
 pub async fn approve(api: &Api, id: &str, body: &Approve) -> Result<Answered, Failure> {
     api.post_once(&format!("/v1/requests/{}/approve", segment(id)), body).await
+}
+
+/// Runs the one statement of a grant. It may take as long as the grant lasts.
+pub async fn run_statement(api: &Api, grant: &str) -> Result<Ran, Failure> {
+    api.patient(RUN_PATIENCE).act(Method::POST, &format!("/v1/grants/{}/run", segment(grant))).await
+}
+
+/// Has the target estimate the statement of a request.
+pub async fn look(api: &Api, id: &str) -> Result<Request, Failure> {
+    api.patient(LOOK_PATIENCE).act(Method::POST, &format!("/v1/requests/{}/look", segment(id))).await
 }
 
 /// Says no to a request.

@@ -21,6 +21,7 @@ pub struct Api {
     client: reqwest::Client,
     base: String,
     token: Option<String>,
+    patience: Duration,
 }
 
 /// How long an answer may take.
@@ -63,7 +64,12 @@ impl Api {
             .connect_timeout(Duration::from_secs(10))
             .build()
             .map_err(Failure::setting)?;
-        Ok(Self { client, base: base.to_owned(), token: None })
+        Ok(Self { client, base: base.to_owned(), token: None, patience: PATIENCE })
+    }
+
+    /// The same server, whose answers may take this long.
+    pub fn patient(&self, patience: Duration) -> Self {
+        Self { patience, ..self.clone() }
     }
 
     /// Reads.
@@ -139,7 +145,7 @@ impl Api {
         body: Option<&impl Serialize>,
         key: Key,
     ) -> Result<Result<Vec<u8>, Problem>, Failure> {
-        let mut request = self.client.request(method.clone(), format!("{}{path}", self.base)).timeout(PATIENCE);
+        let mut request = self.client.request(method.clone(), format!("{}{path}", self.base)).timeout(self.patience);
         if let Some(token) = &self.token {
             request = request.bearer_auth(token);
         }

@@ -149,6 +149,13 @@ pub async fn run(args: ServeArgs) -> Result<(), Failure> {
     if orphans > 0 {
         tracing::warn!(orphans, "sessions were open when the server last stopped: closed");
     }
+    let unknown = app.settle_statements().await?;
+    if unknown > 0 {
+        tracing::warn!(
+            unknown,
+            "statements were begun when the server last stopped: they may have run, and aren't run again"
+        );
+    }
     tokio::spawn(Arc::clone(&app).run_cuts());
     tokio::spawn(Arc::clone(&app).run_endings());
     tokio::spawn(Arc::clone(&app).run_due());

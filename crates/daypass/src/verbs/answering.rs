@@ -8,8 +8,12 @@ use daypass_api::{
 };
 use daypass_domain::Span;
 
-use super::{Context, asking, changes, words};
-use crate::{client::calls, failure::Failure};
+use super::{Context, asking, changes, secrets, words};
+use crate::{
+    client::{calls, http::shown_lines},
+    failure::{Exit, Failure},
+    say,
+};
 
 /// Arguments of `approve`.
 #[derive(Debug, Clone, Args)]
@@ -25,6 +29,9 @@ pub struct ApproveArgs {
     /// What your authenticator shows now, where you have a second factor
     #[arg(long)]
     pub code: Option<String>,
+    /// What you looked at, as `show` says it: a request for one statement isn't approved unseen
+    #[arg(long)]
+    pub digest: Option<String>,
 }
 
 /// Says yes.
@@ -41,9 +48,32 @@ pub async fn approve(context: &Context, args: ApproveArgs) -> Result<(), Failure
         return changes::finish(context, &proposed);
     }
     let duration_s = args.duration.map(|d| u32::try_from(d.secs())).transpose().map_err(Failure::setting)?;
-    let body = Approve { duration_s, role: args.role, digest: None };
+    let digest = match args.digest {
+        Some(digest) => Some(digest),
+        None => seen(context, &args.id).await?,
+    };
+    let body = Approve { duration_s, role: args.role, digest };
     let answered = calls::approve(&api, &args.id, &body).await?;
     context.format.show(&answered, asking::answered_words)
+}
+
+/// A request for one statement is approved by who has seen that: shown and confirmed here, at a terminal.
+async fn seen(context: &Context, id: &str) -> Result<Option<String>, Failure> {
+    let request = calls::request_shown(&context.api()?, id).await?;
+    if request.statement.is_none() {
+        return Ok(None);
+    }
+    say::note(&shown_lines(&asking::shown(&request)));
+    match secrets::asked("Approve exactly this? [y/N] ").as_deref() {
+        Some("y" | "Y" | "yes") => Ok(Some(request.digest)),
+        Some(_) | None => Err(Failure::new(
+            Exit::Usage,
+            "nothing was approved",
+            format!(
+                "where there is no terminal, look at it, and name what you saw: daypass approve {id} --digest DIGEST"
+            ),
+        )),
+    }
 }
 
 /// Arguments of `deny`.

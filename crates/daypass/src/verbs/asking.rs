@@ -6,6 +6,7 @@ use clap::{Args, ValueEnum};
 use daypass_api::{
     Timestamp,
     requests::{Answered, NewRequest, Outcome, Purpose, Request, RequestState, WhichRequests},
+    statements::{Estimate, Opens, Statement},
 };
 use daypass_domain::Span;
 
@@ -107,6 +108,7 @@ impl WhyArgs {
             ticket: self.ticket.clone(),
             reason: self.reason.clone(),
             beneficiary: self.beneficiary.clone(),
+            statement: None,
         })
     }
 }
@@ -161,12 +163,15 @@ fn said_no(what: &str) -> Failure {
 pub fn answered_words(answered: &Answered) -> String {
     let request = &answered.request;
     match &answered.outcome {
-        Outcome::Granted { grant } => format!(
-            "Granted: {}, {}.\nConnect with: daypass connect {}",
-            grant.id,
-            words::grant_state(&grant.state),
-            request.resource
-        ),
+        Outcome::Granted { grant } => {
+            let next = match grant.opens {
+                Opens::Sessions => format!("Connect with: daypass connect {}", request.resource),
+                Opens::Statement { .. } | Opens::Look { .. } => {
+                    format!("Its holder runs it with: daypass exec --request {}", request.id)
+                }
+            };
+            format!("Granted: {}, {}.\n{next}", grant.id, words::grant_state(&grant.state))
+        }
         Outcome::Pending { missing } => format!(
             "Pending: {}\nIt needs {}.{}\nGranted the moment that is there; a client that connects meanwhile is held at \
              the door.",
@@ -226,7 +231,10 @@ pub async fn requests(context: &Context, which: WhichRequests) -> Result<(), Fai
         for r in requests {
             let reason = r.reason.clone().unwrap_or_default();
             let state = words::request_state(&r.state);
-            let length = words::span(r.duration_s);
+            let length = match &r.statement {
+                None => words::span(r.duration_s),
+                Some(_) => format!("{}, one statement", words::span(r.duration_s)),
+            };
             rows.row([&r.id.to_string(), &r.requester, &r.resource, &r.role, &length, &reason, &state]);
         }
         rows.text()
@@ -252,7 +260,32 @@ pub fn shown(r: &Request) -> String {
         pairs.push(("needs", words::ways(&r.missing)));
     }
     pairs.retain(|(_, value)| !value.is_empty());
-    output::fields(&pairs)
+    let mut text = output::fields(&pairs);
+    if let Some(statement) = &r.statement {
+        text.push_str(&statement_words(statement, &r.digest));
+    }
+    text
+}
+
+/// The statement of a request and what the target said of it, below its fields.
+fn statement_words(statement: &Statement, digest: &str) -> String {
+    let sql = statement.text.as_deref().unwrap_or("(erased)");
+    let estimate = match &statement.estimate {
+        None => "  nobody has looked: daypass look".to_owned(),
+        Some(Estimate::Planned { rows, cost, plan }) => {
+            let number = |n: &Option<u64>| n.map_or_else(|| "?".to_owned(), |n| n.to_string());
+            format!("  rows {}, cost {}\n{}", number(rows), number(cost), indented(plan))
+        }
+        Some(Estimate::NotPlanned { why }) => indented(why),
+    };
+    format!(
+        "\n\nExactly this is run, once:\n{}\n\nThe target's estimate:\n{estimate}\n\ndigest  {digest}",
+        indented(sql)
+    )
+}
+
+fn indented(text: &str) -> String {
+    text.lines().map(|line| format!("  {line}")).collect::<Vec<_>>().join("\n")
 }
 
 /// Takes one's request back.

@@ -163,7 +163,7 @@ async fn covered(context: &Context, resource: &str, role: Option<&str>, why: &Wh
             GrantState::Active { deadline, .. } => deadline > words::now(),
             GrantState::Scheduled { .. } | GrantState::Ending { .. } | GrantState::Ended { .. } => false,
         };
-        active && grant.resource == resource && role.is_none_or(|role| grant.role == role)
+        active && grant.opens.is_sessions() && grant.resource == resource && role.is_none_or(|role| grant.role == role)
     });
     if live.is_some() {
         return Ok(Covered::Before);
@@ -173,7 +173,7 @@ async fn covered(context: &Context, resource: &str, role: Option<&str>, why: &Wh
         None => only_role(&api, resource).await?,
     };
     let waiting = calls::requests(&api, WhichRequests::Mine).await?.into_iter().find(|request| {
-        let pending = matches!(request.state, RequestState::Pending { .. });
+        let pending = matches!(request.state, RequestState::Pending { .. }) && request.statement.is_none();
         pending && request.resource == resource && request.role == role && request.beneficiary == request.requester
     });
     let grant = match waiting {
@@ -224,7 +224,7 @@ async fn granted(context: &Context, request: &Request) -> Result<Grant, Failure>
 }
 
 /// The role of a resource that has one only; of others, the person says which.
-async fn only_role(api: &Api, resource: &str) -> Result<String, Failure> {
+pub async fn only_role(api: &Api, resource: &str) -> Result<String, Failure> {
     let roles = calls::resource(api, resource).await?.resource.roles;
     let names: Vec<&str> = roles.iter().map(|role| role.name.as_str()).collect();
     match names.as_slice() {

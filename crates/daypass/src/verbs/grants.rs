@@ -25,7 +25,7 @@ pub async fn list(context: &Context, whose: Whose) -> Result<(), Failure> {
     context.format.show(&grants, |grants| {
         let mut rows = Rows::new(&["id", "holder", "resource", "role", "state"], "No grants.");
         for grant in grants {
-            let state = words::grant_state(&grant.state);
+            let state = format!("{}{}", words::opens(&grant.opens), words::grant_state(&grant.state));
             rows.row([&grant.id.to_string(), &grant.holder, &grant.resource, &grant.role, &state]);
         }
         rows.text()
@@ -39,7 +39,7 @@ pub fn shown(grant: &Grant) -> String {
         ("holder", grant.holder.clone()),
         ("on", format!("{}/{}", grant.resource, grant.role)),
         ("request", grant.request.to_string()),
-        ("state", words::grant_state(&grant.state)),
+        ("state", format!("{}{}", words::opens(&grant.opens), words::grant_state(&grant.state))),
     ])
 }
 
@@ -120,7 +120,8 @@ async fn finish(context: &Context, mut receipt: Receipt) -> Result<(), Failure> 
     context.format.show(&receipt, receipt_words)
 }
 
-fn confirmed(state: &GrantState) -> bool {
+/// Whether a grant's end is confirmed.
+pub fn confirmed(state: &GrantState) -> bool {
     match state {
         GrantState::Ended { .. } => true,
         GrantState::Scheduled { .. } | GrantState::Active { .. } | GrantState::Ending { .. } => false,

@@ -4,6 +4,7 @@ pub mod answering;
 pub mod asking;
 pub mod changes;
 pub mod connect;
+pub mod exec;
 pub mod factors;
 pub mod grants;
 pub mod ledger;

@@ -80,6 +80,24 @@ impl Rows {
     }
 }
 
+/// A result: its columns as they are called, and its values as they came, NULL told apart. All of it is escaped here.
+pub fn grid(columns: &[&str], rows: &[Vec<Option<String>>]) -> String {
+    let mut table = Table::new();
+    table.load_style(presets::NOTHING);
+    table.set_content_arrangement(ContentArrangement::Disabled);
+    table.set_header(columns.iter().map(|name| say::shown(name)).collect::<Vec<_>>());
+    for column in table.column_iter_mut() {
+        column.set_padding((0, 2));
+    }
+    for row in rows {
+        table.add_row(row.iter().map(|value| value.as_deref().map_or_else(|| "NULL".to_owned(), say::shown)));
+    }
+    if !say::colours() {
+        table.force_no_tty();
+    }
+    table.lines().map(|line| line.trim_end().to_owned()).collect::<Vec<_>>().join("\n")
+}
+
 /// Lines of `name  value`, the values in one column.
 pub fn fields(pairs: &[(&str, String)]) -> String {
     let width = pairs.iter().map(|(name, _)| name.len()).max().unwrap_or_default();

@@ -10,6 +10,7 @@ use daypass_api::{
     policy::{Lack, Way},
     requests::RequestState,
     sessions::SessionState,
+    statements::{Opens, Outcome, Run},
 };
 
 /// A time ahead, and how far it is.
@@ -52,6 +53,25 @@ pub fn grant_state(state: &GrantState) -> String {
             format!("ended {} ({}); {}", time(*at), end_cause(cause), end_confirmation(confirmation))
         }
     }
+}
+
+/// What a grant opens, before its state; nothing where that is sessions.
+pub fn opens(opens: &Opens) -> String {
+    let (what, run) = match opens {
+        Opens::Sessions => return String::new(),
+        Opens::Statement { run } => ("one statement", run),
+        Opens::Look { run } => ("a look at a statement", run),
+    };
+    let how = match run {
+        Run::NotBegun => "not run",
+        Run::Begun { .. } => "begun",
+        Run::Over { outcome: Outcome::Committed { .. }, .. } => "committed",
+        Run::Over { outcome: Outcome::Refused { .. }, .. } => "refused by the target",
+        Run::Over { outcome: Outcome::Looked, .. } => "looked at",
+        Run::Over { outcome: Outcome::NoEffect, .. } => "without effect",
+        Run::Over { outcome: Outcome::Unknown, .. } => "unknown: it may have run",
+    };
+    format!("{what} ({how}), ")
 }
 
 /// Where a session stands.

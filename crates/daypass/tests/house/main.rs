@@ -10,6 +10,7 @@ mod four_eyes;
 mod numbers;
 mod refusals;
 mod regions;
+mod statements;
 mod story;
 mod web;
 mod world;

@@ -53,6 +53,18 @@ fn i10_a_session_leaves_its_traces_in_its_region() {
     assert!(bytes_below(&eu.join("recordings")) > 0);
     assert_eq!(bytes_below(&world.data().join("recordings")), 0);
     assert_eq!(reason(&ada, &grant), "Refund 4711");
+    // One statement leaves the same traces, in the same place.
+    let before = bytes_below(&eu);
+    let bob = world.person("bob");
+    let sql = "SELECT 'sixty thousand and two'";
+    let ask = ["exec", "orders", "--role", "readonly", "--reason", "x", "--sql", sql, "--no-wait"];
+    let request = alice.says_json(&ask).json()["request"]["id"].as_str().unwrap().to_owned();
+    let digest = bob.json(&["show", &request])["digest"].as_str().unwrap().to_owned();
+    bob.ok(&["approve", &request, "--digest", &digest]);
+    assert!(alice.ok(&["exec", "--request", &request]).contains("sixty thousand and two"));
+    assert!(bytes_below(&eu) > before);
+    assert_eq!(bytes_below(&world.data().join("recordings")), 0);
+    assert_eq!(bob.json(&["show", &request])["statement"]["text"], sql);
 
     // Elsewhere is nowhere.
     let path = world.path("elsewhere.toml");

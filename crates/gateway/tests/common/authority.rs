@@ -17,14 +17,19 @@ use daypass_domain::{
     session::{Passed, SessionEnd},
 };
 use daypass_ports::{
-    authority::{Authority, AuthorityError, Door, NodeId, OpenSession, Opening, RecordingSeal, Refusal, Renewal},
+    authority::{
+        Authority, AuthorityError, Door, NodeId, OpenSession, Opening, RecordingSeal, Refusal, Renewal, Statement,
+    },
     record::{
         self, Commit, CommitError, Committed, Entry, Kind, Permit, RecordingKey, RetentionClass, Revision, Terms,
     },
     secret::Secret,
     store::{Changes, Query, Row, Store, StoreError},
 };
-use daypass_wire::scram::{ScramVerifier, mock_verifier};
+use daypass_wire::{
+    postgres::once::Over,
+    scram::{ScramVerifier, mock_verifier},
+};
 use serde_json::Value;
 use tokio::sync::watch;
 use zeroize::Zeroizing;
@@ -253,6 +258,15 @@ impl Authority for Control {
         self.check()?;
         self.backends.lock().unwrap().insert(session, backend_pid);
         Ok(())
+    }
+
+    async fn next_statement(&self, _: NodeId) -> Result<Option<Statement>, AuthorityError> {
+        // The whole house tests those.
+        std::future::pending().await
+    }
+
+    async fn statement_over(&self, _: SessionId, _: Over) -> Result<(), AuthorityError> {
+        self.check()
     }
 
     async fn seal(&self, _: NodeId, seal: RecordingSeal) -> Result<(), AuthorityError> {

@@ -1,14 +1,15 @@
 //! From the domain to the facts of a judgement.
 
 use daypass_domain::{
-    Span,
+    Digest, PayloadId, Span,
     approval::{Narrowing, Picked},
     request::{Asked, Start},
     resource::{Labels, Role},
+    statement::Wants,
 };
 
-use super::{NOW, asked, directory, id, input, name, person, reasoned, request, resource};
-use crate::{Act, BadFacts, Input, PartyKind, Use, input::standing_approvals};
+use super::{NOW, asked, directory, id, input, name, person, reasoned, request, resource, set};
+use crate::{Act, BadFacts, Input, PartyKind, Use, input::standing_approvals, judge};
 
 fn used(input: Input) -> Use {
     match input.act {
@@ -104,4 +105,24 @@ fn the_start_is_counted_from_the_asking() {
     let facts = used(input(later, &orders, &[]));
     assert_eq!(facts.asked.start_in, Span::from_mins(30));
     assert_eq!((facts.asked.requester, facts.asked.reason_given), (person("alice"), false));
+}
+
+#[test]
+fn a_policy_tells_one_statement_from_sessions() {
+    let orders = resource("orders", Labels::default());
+    let policies = set(r#"
+        @id("statement") permit(principal, action == Action::"use", resource) when { context.asked.one_statement && context.now.quorums.contains(Quorum::"1 anyone") };
+        @id("session") permit(principal, action == Action::"use", resource) when { context.now.quorums.contains(Quorum::"2 anyone") };
+    "#);
+    let at = PayloadId::new(NOW, [8; 10]);
+    let wants = Wants::Statement { at, digest: Digest::of(b"SELECT 1") };
+    let statement = Asked { wants, ..reasoned("alice", &orders) };
+    let permitted = |asked: &Asked| judge(&policies, &input(asked.clone(), &orders, &["bob"])).is_permitted();
+    assert!(permitted(&statement));
+    assert!(!permitted(&reasoned("alice", &orders)));
+    // I8: what was approved is that statement, to the byte.
+    let mut other = request(statement.clone(), &orders, &["bob"]);
+    other.asked.wants = Wants::Statement { at, digest: Digest::of(b"SELECT 2") };
+    let changed = Input::for_request(&other, &orders, &directory(), NOW).unwrap();
+    assert!(!judge(&policies, &changed).is_permitted());
 }

@@ -132,6 +132,7 @@ pub(crate) fn asked(who: &str, on: &Resource) -> Asked {
         ticket: None,
         reason: Reason::Missing,
         second_factor_age_s: None,
+        wants: daypass_domain::statement::Wants::Sessions,
     }
 }
 
@@ -161,6 +162,7 @@ pub(crate) fn request(asked: Asked, on: &Resource, approvers: &[&str]) -> Reques
         made: NOW,
         state: RequestState::Pending { expires: NOW + Span::from_mins(60) },
         approvals,
+        looked: daypass_domain::statement::Looked::Never,
     }
 }
 

@@ -129,12 +129,14 @@ pub struct PgError {
     pub detail: Option<String>,
     /// What to do next.
     pub hint: Option<String>,
+    /// Where in the statement, in characters from 1.
+    pub position: Option<u32>,
 }
 
 impl PgError {
     /// An error after which the connection closes.
     pub fn fatal(sqlstate: Sqlstate, message: impl Into<String>) -> Self {
-        Self { severity: Severity::Fatal, sqlstate, message: message.into(), detail: None, hint: None }
+        Self { severity: Severity::Fatal, sqlstate, message: message.into(), detail: None, hint: None, position: None }
     }
 
     /// Something to tell, which psql shows while it waits.
@@ -145,6 +147,7 @@ impl PgError {
             message: message.into(),
             detail: None,
             hint: None,
+            position: None,
         }
     }
 
@@ -185,18 +188,22 @@ impl PgError {
             if let Some(hint) = &self.hint {
                 put_field(out, b'H', hint);
             }
+            if let Some(position) = self.position {
+                put_field(out, b'P', &position.to_string());
+            }
             out.put_u8(0);
         });
     }
 
-    /// Reads the body of an ErrorResponse or a NoticeResponse. Fields that we have no use for (position, file, ...) are dropped, and
+    /// Reads the body of an ErrorResponse or a NoticeResponse. Fields that we have no use for (file, line, ...) are dropped, and
     /// what isn't UTF-8 (before the client's encoding is known a server may send anything) is replaced.
     ///
     /// # Errors
     /// [`FrameError::Truncated`] when a field has no end, or severity, code or message is missing.
     pub fn parse(body: &[u8]) -> Result<Self, FrameError> {
         let mut reader = Reader::new(body);
-        let (mut severity, mut sqlstate, mut message, mut detail, mut hint) = (None, None, None, None, None);
+        let (mut severity, mut sqlstate, mut message) = (None, None, None);
+        let (mut detail, mut hint, mut position) = (None, None, None);
         loop {
             let kind = reader.u8("the end of an error's fields")?;
             if kind == 0 {
@@ -213,6 +220,7 @@ impl PgError {
                 b'M' => message = Some(text()),
                 b'D' => detail = Some(text()),
                 b'H' => hint = Some(text()),
+                b'P' => position = text().parse().ok(),
                 _ => {}
             }
         }
@@ -222,6 +230,7 @@ impl PgError {
             message: message.ok_or(FrameError::Truncated("an error's text"))?,
             detail,
             hint,
+            position,
         })
     }
 }

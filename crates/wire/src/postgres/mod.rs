@@ -8,6 +8,7 @@
 //! After them:
 //!
 //! - [`relay`]: passes everything on, and tells what is done; [`redact`] keeps passwords out of that.
+//! - [`once`]: a client of our own, which runs one statement.
 //!
 //! Underneath:
 //!
@@ -21,6 +22,7 @@ pub mod error;
 pub mod frame;
 pub mod front;
 pub mod message;
+pub mod once;
 mod outbox;
 pub mod read;
 pub mod redact;

@@ -153,6 +153,7 @@ fn events(script: &Script) -> Vec<(&'static str, Vec<u8>)> {
         message: "sorry, too many clients already".to_owned(),
         detail: None,
         hint: Some("wait".to_owned()),
+        position: None,
     };
     vec![
         ("S", b"S".to_vec()),
@@ -236,6 +237,7 @@ fn what_the_client_is_told() {
         message: "database \"sales\" does not exist".to_owned(),
         detail: None,
         hint: None,
+        position: None,
     };
     let told = BackError::Target(Box::new(target.clone())).to_client();
     assert_eq!(told, PgError { severity: Severity::Fatal, ..target });

@@ -72,10 +72,15 @@ proptest! {
     }
 
     #[test]
-    fn errors_come_back(message in text(), detail in prop::option::of(text()), hint in prop::option::of(text())) {
+    fn errors_come_back(
+        message in text(),
+        detail in prop::option::of(text()),
+        hint in prop::option::of(text()),
+        position in prop::option::of(0_u32..),
+    ) {
         for severity in [Severity::Error, Severity::Fatal, Severity::Panic, Severity::Warning, Severity::Notice, Severity::Debug, Severity::Info, Severity::Log] {
             let sqlstate = Sqlstate::ADMIN_SHUTDOWN;
-            let error = PgError { severity, sqlstate, message: message.clone(), detail: detail.clone(), hint: hint.clone() };
+            let error = PgError { severity, sqlstate, message: message.clone(), detail: detail.clone(), hint: hint.clone(), position };
             let mut out = BytesMut::new();
             error.encode(&mut out);
             let is_error = matches!(severity, Severity::Error | Severity::Fatal | Severity::Panic);

@@ -4,7 +4,7 @@ use std::ops::Range;
 
 /// What can't be known from a text alone, so that all of it is tried.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Doubts {
+pub(in crate::postgres) struct Doubts {
     /// `standard_conforming_strings` is off: a backslash escapes in plain strings too.
     pub backslashes: bool,
     /// The client's encoding has characters of two bytes whose second may be a backslash (SJIS, BIG5, GBK, GB18030, JOHAB).
@@ -28,7 +28,7 @@ impl Doubts {
 
 /// What a token is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum What {
+pub(in crate::postgres) enum What {
     /// A keyword or an unquoted name.
     Word,
     /// `"..."`; `escaped` with `U&`.
@@ -49,7 +49,7 @@ pub(super) enum What {
 
 /// How a string's inside is written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Escapes {
+pub(in crate::postgres) enum Escapes {
     /// Only quotes are doubled.
     None,
     /// `\n`, `\x41` and so on.
@@ -60,7 +60,7 @@ pub(super) enum Escapes {
 
 /// A token: all of it, and what is between its quotes.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Token {
+pub(in crate::postgres) struct Token {
     pub what: What,
     pub all: Range<usize>,
     pub inner: Range<usize>,
@@ -68,7 +68,7 @@ pub(super) struct Token {
 
 /// Gives the tokens of a text in order; whitespace is left out. What has no end goes on to the text's.
 #[derive(Debug)]
-pub(super) struct Lexer<'a> {
+pub(in crate::postgres) struct Lexer<'a> {
     text: &'a [u8],
     at: usize,
     doubts: Doubts,
@@ -216,6 +216,6 @@ impl Iterator for Lexer<'_> {
 }
 
 /// Letters, digits, `_`, `$`, and every byte of characters that aren't ASCII.
-pub(super) fn is_word(byte: u8) -> bool {
+pub(in crate::postgres) fn is_word(byte: u8) -> bool {
     byte.is_ascii_alphanumeric() || byte == b'_' || byte == b'$' || byte >= 0x80
 }

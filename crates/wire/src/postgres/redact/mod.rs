@@ -20,7 +20,7 @@
 //! ```
 
 mod decode;
-mod lex;
+pub(super) mod lex;
 mod rules;
 mod words;
 
