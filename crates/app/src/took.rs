@@ -44,7 +44,7 @@ pub struct Times {
 
 impl Buckets {
     fn add(&self, span: Span) {
-        // A clock that was set back meanwhile makes no time negative.
+        // What was over before its time, or under a clock that was set back, took no time.
         let us = u64::try_from(span.micros()).unwrap_or(0);
         let bucket = BOUNDS_US.iter().position(|bound| us <= *bound).unwrap_or(BOUNDS_US.len());
         self.counts[bucket].fetch_add(1, Ordering::Relaxed);
@@ -70,7 +70,7 @@ impl App {
     /// A gateway has closed both sockets of a session.
     pub(crate) fn closed_at_client(&self, session: &Session, grant: &Grant, why: SessionEnd, now: Time) {
         let ordered = match why {
-            SessionEnd::GrantEnded => self.ordered(grant, now),
+            SessionEnd::GrantEnded => self.ordered(grant),
             SessionEnd::Killed => self.taken.when_killed(session.id),
             SessionEnd::ClientLeft
             | SessionEnd::TargetLost
@@ -88,19 +88,19 @@ impl App {
 
     /// A target was seen to have no backend of a grant.
     pub(crate) fn cut_at_target(&self, grant: &Grant, now: Time) {
-        if let Some(ordered) = self.ordered(grant, now) {
+        if let Some(ordered) = self.ordered(grant) {
             self.took.target.add(now.since(ordered));
         }
     }
 
-    /// Since when a grant is to be over, if it is. A deadline is over by itself, before anybody says so; what another
-    /// process ended is known from its row.
-    fn ordered(&self, grant: &Grant, now: Time) -> Option<Time> {
+    /// Since when a grant is to be over. A deadline is over by itself, before anybody says so: a gateway counts it by its
+    /// own clock, and is careful, so it may be through a moment early. What another process ended is known from its row.
+    fn ordered(&self, grant: &Grant) -> Option<Time> {
         let said = self.taken.when_taken(grant.id);
         match grant.state {
-            GrantState::Active { deadline, .. } if deadline <= now => Some(said.map_or(deadline, |t| t.min(deadline))),
+            GrantState::Active { deadline, .. } => Some(said.map_or(deadline, |t| t.min(deadline))),
             GrantState::Ending { at, .. } | GrantState::Ended { at, .. } => Some(said.map_or(at, |t| t.min(at))),
-            GrantState::Active { .. } | GrantState::Scheduled { .. } => said,
+            GrantState::Scheduled { .. } => said,
         }
     }
 }
