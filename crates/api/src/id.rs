@@ -64,6 +64,8 @@ ids! {
     ChangeId = "change";
     /// An API token.
     TokenId = "token";
+    /// A notice.
+    NoticeId = "notice";
     /// A part of an entry's payload.
     PayloadId = "payload";
 }

@@ -14,6 +14,7 @@ pub mod grants;
 pub mod health;
 pub mod id;
 pub mod ledger;
+pub mod notices;
 pub mod people;
 pub mod policy;
 pub mod problem;

@@ -23,6 +23,14 @@ pub struct NewWorkload {
     pub owner: String,
 }
 
+/// Sets where a user is told: `POST /v1/principals/{name}/mail`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct NewMail {
+    /// The mail address: plainly, in ASCII, like `alice@example.com`.
+    pub mail: String,
+}
+
 /// Makes an empty group: `POST /v1/groups`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
@@ -47,6 +55,9 @@ pub struct Principal {
     pub groups: Vec<String>,
     /// How far it is with proving itself.
     pub proof: Proof,
+    /// Where they are told; absent while that isn't known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub mail: Option<String>,
 }
 
 /// What a principal is.

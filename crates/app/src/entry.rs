@@ -143,7 +143,8 @@ impl App {
         self.part(Scope::Operational, content)
     }
 
-    fn part(&self, scope: Scope, content: &impl Serialize) -> Part {
+    /// A part under the key of a scope.
+    pub(crate) fn part(&self, scope: Scope, content: &impl Serialize) -> Part {
         // Our payloads are plain data, which always has a JSON form.
         let content = serde_json::to_value(content).unwrap_or_default();
         Part { id: PayloadId::new(self.now(), self.id_bytes()), scope, content }

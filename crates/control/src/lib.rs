@@ -29,6 +29,7 @@ mod idempotent;
 mod ledger;
 mod me;
 pub mod metrics;
+mod notices;
 mod openapi;
 mod page;
 mod pages;

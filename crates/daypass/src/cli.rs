@@ -9,8 +9,8 @@ use crate::{
     failure::Failure,
     say, serve,
     verbs::{
-        Context, Format, answering, asking, changes, connect, exec, factors, grants, ledger, people, policy, resources,
-        sessions, show, signin, tokens,
+        Context, Format, answering, asking, changes, connect, exec, factors, grants, ledger, notices, people, policy,
+        resources, sessions, show, signin, tokens,
     },
 };
 
@@ -108,7 +108,7 @@ pub enum Verb {
     /// List the requests that wait for your answer
     #[command(after_help = "Example: daypass inbox")]
     Inbox,
-    /// Show a request, a grant, a session or a change
+    /// Show a request, a grant, a session, a change or a notice
     #[command(after_help = "Example: daypass show request_0193...")]
     Show {
         /// Its id
@@ -208,6 +208,9 @@ pub enum Verb {
         /// Its id
         id: String,
     },
+    /// List who was told what, and what came of it; try it
+    #[command(after_help = "Example: daypass notices test bob --channel mail")]
+    Notices(notices::NoticesArgs),
     /// The ledger: follow, export, verify offline
     #[command(subcommand, after_help = "Example: daypass ledger export log && daypass ledger verify log")]
     Ledger(ledger::LedgerVerb),
@@ -328,6 +331,7 @@ async fn client_verb(context: &mut Context, verb: Verb) -> Result<(), Failure> {
             changes::list(context, if all { WhichChanges::All } else { WhichChanges::Pending }).await
         }
         Verb::Reject { id } => changes::reject(context, &id).await,
+        Verb::Notices(args) => notices::notices(context, args).await,
         Verb::Ledger(verb) => ledger::ledger(context, verb).await,
         Verb::Serve(_) | Verb::Demo(_) | Verb::Backup(_) | Verb::Restore(_) | Verb::Completions { .. } => Ok(()),
     }

@@ -167,13 +167,14 @@ pub struct Part {
 }
 
 /// Whose key seals a part: destroying the key erases the part, and the log still verifies. // I9
-#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Scope {
     /// A person's.
     Subject(PrincipalId),
     /// A session's.
     Session(SessionId),
     /// The installation's.
+    #[default]
     Operational,
 }
 

@@ -8,6 +8,7 @@ use std::{
 use async_trait::async_trait;
 use daypass_domain::{Digest, Name, Span, Time, resource::Role};
 use daypass_ports::{
+    notices::{Channel, Letter, NotSent, Reach},
     secret::{CredentialError, Credentials, Secret},
     targets::{
         Administration, Claims, CutReport, Ending, Finding, LoginName, LoginSpec, Made, ReapReport, Removed, Residue,
@@ -66,6 +67,21 @@ impl Random for Counted {
             let bytes = Digest::of(&self.0.fetch_add(1, Ordering::SeqCst).to_be_bytes());
             chunk.copy_from_slice(&bytes.bytes()[..chunk.len()]);
         }
+    }
+}
+
+/// A room where notices are taken, and nobody reads.
+#[derive(Debug, Clone, Copy)]
+pub struct EmptyRoom;
+
+#[async_trait]
+impl Channel for EmptyRoom {
+    fn reach(&self) -> Reach {
+        Reach::Room
+    }
+
+    async fn send(&self, _: &Letter) -> Result<(), NotSent> {
+        Ok(())
     }
 }
 

@@ -104,8 +104,10 @@ impl App {
     ) -> Result<Handed> {
         let mut ids = vec![("principal", actor.principal.to_string()), ("subject", proposal.subject().to_owned())];
         ids.extend(prepared.ids.iter().cloned());
-        let mut parts =
-            vec![self.operational_part(&Said { proposal, plan: &prepared.words }), self.decision_part(&decision)];
+        let mut parts = vec![
+            self.part(prepared.about.clone(), &Said { proposal, plan: &prepared.words }),
+            self.decision_part(&decision),
+        ];
         parts.extend(prepared.parts.iter().cloned());
         let entry = administration(event::CHANGE_COMMITTED, ids, settings.value.region.clone(), parts);
         self.carry_out(settings, prepared, entry, |_| {}).await
@@ -127,7 +129,7 @@ impl App {
             base: prepared.base.clone(),
             kept: prepared.kept.clone(),
         };
-        let part = self.operational_part(&content);
+        let part = self.part(prepared.about.clone(), &content);
         let expires = now + CHANGE_LASTS;
         let change = Change {
             id: ChangeId::new(now, self.id_bytes()),
@@ -143,7 +145,7 @@ impl App {
         commit.expect(settings);
         commit.put(&change);
         self.tell_of_change(&change, &mut commit);
-        let plan = self.operational_part(&Said { proposal, plan: &prepared.words });
+        let plan = self.part(prepared.about.clone(), &Said { proposal, plan: &prepared.words });
         let parts = vec![part, plan, self.decision_part(&decision)];
         commit.entry(administration(
             event::CHANGE_PROPOSED,
@@ -210,7 +212,7 @@ impl App {
         }
         let mut ids = ids_of(&done, actor);
         ids.extend(prepared.ids.iter().cloned());
-        let said = self.operational_part(&Said { proposal: &content.proposal, plan: &plan });
+        let said = self.part(prepared.about.clone(), &Said { proposal: &content.proposal, plan: &plan });
         let mut parts: Vec<Part> = vec![said, self.decision_part(&decision)];
         parts.extend(prepared.parts.iter().cloned());
         let entry = administration(event::CHANGE_COMMITTED, ids, settings.value.region.clone(), parts);

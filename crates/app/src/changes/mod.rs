@@ -18,6 +18,7 @@
 //! | invite somebody again, to set their password | it is a change, and the code comes in two halves; the account is barred until then |
 //! | put another second factor in the place of somebody's | it is a change |
 //! | enable a disabled user whose password one knows | it is a change |
+//! | give somebody another mail address, to be told or invited in their place; or take it, so that they aren't told | it is a change |
 //! | make a token for somebody else's workload | it is a change; for a person, nobody but they can |
 //! | take somebody *out* of a group that a policy holds against them (`forbid ... in Group`) | then leaving may give, and is a change; see `gives` |
 //! | delete a group that a policy holds against somebody, or make a new one of its name | the same; a new group is empty |
@@ -37,7 +38,7 @@ mod prepare;
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use daypass_domain::{ChangeId, Digest, Name, PrincipalId, Span, Time, TokenId, principal::Actor};
+use daypass_domain::{ChangeId, Digest, MailAddress, Name, PrincipalId, Span, Time, TokenId, principal::Actor};
 use daypass_ports::{rows::TokenScope, secret::Secret};
 use serde::{Deserialize, Serialize};
 
@@ -79,6 +80,18 @@ pub enum Proposal {
     },
     /// A user's second factor goes, so that they can enrol another.
     ResetSecondFactor {
+        /// Which.
+        user: Name,
+    },
+    /// A user is told by mail to an address, and known by it.
+    SetMail {
+        /// Which.
+        user: Name,
+        /// The address.
+        mail: MailAddress,
+    },
+    /// A user's mail address goes.
+    RemoveMail {
         /// Which.
         user: Name,
     },
@@ -133,7 +146,9 @@ impl Proposal {
             | Self::CreateWorkload { .. }
             | Self::Enable { .. }
             | Self::InviteAgain { .. }
-            | Self::ResetSecondFactor { .. } => PRINCIPAL,
+            | Self::ResetSecondFactor { .. }
+            | Self::SetMail { .. }
+            | Self::RemoveMail { .. } => PRINCIPAL,
             Self::AddMember { .. } | Self::RemoveMember { .. } | Self::DeleteGroup { .. } => GROUP,
             Self::MakeToken { .. } => TOKEN,
             Self::Resources { .. } => RESOURCE,

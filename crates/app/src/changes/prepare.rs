@@ -9,7 +9,7 @@ use daypass_domain::{
 };
 use daypass_policy::PolicySet;
 use daypass_ports::{
-    record::{Commit, Entry, Part, Read},
+    record::{Commit, Entry, Part, Read, Scope},
     rows::{Factors, FourEyes, Settings},
 };
 
@@ -30,6 +30,8 @@ pub(crate) struct Prepared {
     pub ids: Vec<(&'static str, String)>,
     /// Beyond the plan, for the entry.
     pub parts: Vec<Part>,
+    /// Whose key seals what is said of it. // I9
+    pub about: Scope,
     /// The policy set that becomes active.
     pub policy: Option<PolicySet>,
     pub base: Base,
@@ -72,6 +74,8 @@ impl App {
             Proposal::Enable { principal } => self.plan_enable(principal).await,
             Proposal::InviteAgain { user } => self.plan_invite_again(user, hand).await,
             Proposal::ResetSecondFactor { user } => self.plan_reset_second_factor(user).await,
+            Proposal::SetMail { user, mail } => self.plan_set_mail(user, mail).await,
+            Proposal::RemoveMail { user } => self.plan_remove_mail(user).await,
             Proposal::AddMember { group, member } => self.plan_add_member(group, member).await,
             Proposal::RemoveMember { group, member } => self.plan_remove_member(group, member).await,
             Proposal::DeleteGroup { group } => self.plan_delete_group(group).await,

@@ -14,7 +14,7 @@ use daypass_domain::{
     resource::Resource,
 };
 use daypass_ports::{
-    notices::{Addressee, Contact, Letter, Names, NotSent},
+    notices::{Addressee, Letter, Names, NotSent},
     pages,
     record::{Commit, Read},
 };
@@ -177,7 +177,7 @@ impl App {
     async fn letter(&self, notice: &Notice, way: &Way) -> Result<Option<Letter>> {
         let to = match notice.hearer {
             Hearer::Room => Addressee::Room,
-            Hearer::Person { principal } => match self.store_ref().get::<Contact>(&principal.to_string()).await? {
+            Hearer::Person { principal } => match self.contact(principal).await? {
                 Some(contact) => Addressee::Mail(contact.value.mail),
                 None => return Ok(None),
             },

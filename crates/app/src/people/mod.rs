@@ -6,10 +6,11 @@
 mod disable;
 mod groups;
 mod invite;
+mod mail;
 mod plans;
 
 use daypass_domain::{
-    Name, PrincipalId, Time,
+    MailAddress, Name, PrincipalId, Time,
     principal::{Actor, Group, Kind, Principal, Standing},
 };
 use daypass_ports::rows::{Enrolment, Factors};
@@ -34,6 +35,8 @@ pub struct PrincipalView {
     pub groups: Vec<Name>,
     /// How far it is with proving itself.
     pub proof: Proof,
+    /// Where they are told, if that is known.
+    pub mail: Option<MailAddress>,
 }
 
 /// What a principal is, with its owner's name.
@@ -91,6 +94,7 @@ impl App {
                 disabled,
                 groups: within.map(|g| g.value.name.clone()).collect(),
                 proof: self.proof_of(principal.id).await?,
+                mail: self.contact(principal.id).await?.map(|contact| contact.value.mail),
             });
         }
         Ok(views)

@@ -96,6 +96,8 @@ async fn what_decisions_read_waits_for_another_administrator() {
     world.together(Proposal::CreateWorkload { name: name("bot"), owner: name("carol") }).await;
     world.app.disable(&world.actor("alice").await, &name("carol")).await.unwrap();
     world.user_by_both("dave").await;
+    let known = Proposal::SetMail { user: name("bob"), mail: "bob@example.org".parse().unwrap() };
+    world.together(known).await;
     world.together(Proposal::CreateWorkload { name: name("robot"), owner: name("dave") }).await;
     world.app.create_group(&world.actor("alice").await, &name("dba")).await.unwrap();
     for proposal in [
@@ -122,6 +124,9 @@ async fn what_decisions_read_waits_for_another_administrator() {
         Proposal::Enable { principal: name("carol") },
         Proposal::InviteAgain { user: name("dave") },
         Proposal::InviteAgain { user: name("bob") },
+        Proposal::SetMail { user: name("dave"), mail: "alice@example.com".parse().unwrap() },
+        Proposal::SetMail { user: name("alice"), mail: "bob@example.com".parse().unwrap() },
+        Proposal::RemoveMail { user: name("bob") },
         alice_has("robot"),
     ] {
         stays_pending(&world, proposal).await;

@@ -7,7 +7,9 @@ use daypass_app::{
 };
 use daypass_domain::{Span, end::EndCause, grant::GrantState};
 
-use crate::world::{PASSWORD, World, add, here, name, secret};
+use daypass_ports::record::Scope;
+
+use crate::world::{PASSWORD, World, add, here, name, pending, secret};
 
 #[tokio::test]
 async fn an_invitation_is_good_once_for_a_week_and_sets_a_password() {
@@ -41,6 +43,48 @@ async fn inviting_again_bars_the_account_and_takes_everything_it_proved_itself_b
     assert!(world.try_sign_in("carol", PASSWORD, None).await.is_err());
     world.app.accept_invitation(&code, secret("quite another password"), here()).await.unwrap();
     world.try_sign_in("carol", "quite another password", None).await.unwrap();
+}
+
+fn set_mail(user: &str, mail: &str) -> Proposal {
+    Proposal::SetMail { user: name(user), mail: mail.parse().unwrap() }
+}
+
+#[tokio::test]
+async fn a_mail_address_is_one_persons_and_shown_to_them_and_to_administrators() {
+    let world = World::new().await;
+    world.user("carol").await;
+    let (alice, carol) = (world.actor("alice").await, world.actor("carol").await);
+    let outcome = async |proposal| world.app.propose(&alice, proposal).await.map(|proposed| proposed.outcome);
+    assert_eq!(outcome(set_mail("carol", "carol@example.com")).await, Ok(Outcome::Done));
+    assert_eq!(outcome(set_mail("carol", "carol@example.com")).await, Ok(Outcome::NothingToDo));
+    for who in [&alice, &carol] {
+        let views = world.app.principals(who).await.unwrap();
+        let mails: Vec<_> = views.iter().filter_map(|v| v.mail.as_ref()).map(|mail| mail.as_str()).collect();
+        assert_eq!(mails, ["carol@example.com"]);
+    }
+    assert_eq!(outcome(set_mail("alice", "Carol@Example.com")).await.unwrap_err().code, "mail_taken");
+    let own = world.app.propose(&carol, set_mail("carol", "c@example.com")).await.unwrap_err();
+    assert_eq!(own.kind, ProblemKind::NotAllowed, "one's own too is for administrators: {own}");
+    assert_eq!(outcome(set_mail("carol", "c@example.com")).await, Ok(Outcome::Done));
+    assert_eq!(outcome(set_mail("alice", "carol@example.com")).await, Ok(Outcome::Done), "it is free again");
+    assert_eq!(outcome(Proposal::RemoveMail { user: name("carol") }).await, Ok(Outcome::Done));
+    assert_eq!(outcome(Proposal::RemoveMail { user: name("carol") }).await, Ok(Outcome::NothingToDo));
+    world.app.propose(&alice, Proposal::CreateWorkload { name: name("bot"), owner: name("alice") }).await.unwrap();
+    assert_eq!(outcome(set_mail("bot", "bot@example.com")).await.unwrap_err().code, "not_a_user");
+}
+
+#[tokio::test]
+async fn i9_what_the_ledger_says_of_an_address_goes_with_the_key_of_the_person() {
+    let world = World::with_two().await;
+    world.user_by_both("carol").await;
+    let (proposed, _) = world.together(set_mail("carol", "carol@example.com")).await;
+    let (bob, change) = (world.actor("bob").await, pending(&proposed));
+    assert!(world.app.show_change(&bob, change).await.is_ok());
+    let views = world.app.principals(&bob).await.unwrap();
+    let carol = views.iter().find(|v| v.name == name("carol")).unwrap().id;
+    world.store.destroy_key(&Scope::Subject(carol)).await.unwrap();
+    let gone = world.app.show_change(&bob, change).await.unwrap_err();
+    assert_eq!(gone.code, "content_lost", "{gone}");
 }
 
 #[tokio::test]

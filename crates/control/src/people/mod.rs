@@ -3,20 +3,20 @@
 use daypass_api::{
     Page, PrincipalId,
     changes::Proposed,
-    people::{NewUser, NewWorkload, Principal, PrincipalKind, Proof},
+    people::{NewMail, NewUser, NewWorkload, Principal, PrincipalKind, Proof},
 };
 use daypass_app::{
     changes::Proposal,
     entry::event,
     people::{KindView, PrincipalView, Proof as Proven},
 };
-use daypass_domain::Name;
+use daypass_domain::{BadMailAddress, MailAddress, Name};
 use daypass_ports::rows::TokenScope::{Administer, Read};
 
 use crate::{
     body::{Done, Empty, Json},
     call::{Call, name},
-    fault::Result,
+    fault::{Fault, Result},
     page::{PageQuery, of_all},
     route::{Access::Scope, Route},
     show::{changes, names, time},
@@ -66,6 +66,12 @@ pub(crate) fn routes() -> Vec<Route> {
         )
         .for_administrators()
         .writes(CHANGES),
+        Route::post("/v1/principals/{name}/mail", Scope(Administer), "Set where a user is told", set_mail)
+            .for_administrators()
+            .writes(CHANGES),
+        Route::delete("/v1/principals/{name}/mail", Scope(Administer), "Forget where a user is told", remove_mail)
+            .for_administrators()
+            .writes(CHANGES),
     ]
 }
 
@@ -86,6 +92,7 @@ fn principal(view: PrincipalView) -> Principal {
         },
         disabled: view.disabled.map(time),
         groups: names(&view.groups),
+        mail: view.mail.map(String::from),
         proof: match view.proof {
             Proven::NoPassword => Proof::NoPassword,
             Proven::Password => Proof::Password,
@@ -123,4 +130,13 @@ async fn invite(call: Call, _: Empty) -> Result<Json<Proposed>> {
 
 async fn reset_second_factor(call: Call, _: Empty) -> Result<Json<Proposed>> {
     propose(&call, Proposal::ResetSecondFactor { user: call.name("name")? }).await
+}
+
+async fn set_mail(call: Call, Json(body): Json<NewMail>) -> Result<Json<Proposed>> {
+    let mail: MailAddress = body.mail.parse().map_err(|e: BadMailAddress| Fault::invalid("mail", e.to_string(), ""))?;
+    propose(&call, Proposal::SetMail { user: call.name("name")?, mail }).await
+}
+
+async fn remove_mail(call: Call) -> Result<Json<Proposed>> {
+    propose(&call, Proposal::RemoveMail { user: call.name("name")? }).await
 }

@@ -3,6 +3,7 @@
 
 pub(crate) mod changes;
 pub(crate) mod grants;
+pub(crate) mod notices;
 pub(crate) mod policy;
 pub(crate) mod requests;
 pub(crate) mod resources;

@@ -159,6 +159,12 @@ async fn statement(world: &World, who: &str, resource: &str) -> Value {
     world.post(who, "/v1/requests", wish).await.ok().json()
 }
 
+/// A notice that nobody sends here.
+async fn notice(world: &World) -> String {
+    let made = world.post("alice", "/v1/notices/test", json!({"to": "dave"})).await.ok().json();
+    made["notices"][0].as_str().unwrap().to_owned()
+}
+
 async fn session(world: &World) -> String {
     let grant = grant(world).await;
     let me = world.get("dave", "/v1/me").await.json();
@@ -204,6 +210,19 @@ async fn call(world: &World, route: &Route, caller: &str, person: &str) -> Ask {
         "POST /v1/principals/{name}/enable" => put("/v1/principals/carol/enable".to_owned()),
         "POST /v1/principals/{name}/invite" => put(format!("/v1/principals/{}/invite", spare_user(world).await)),
         "POST /v1/principals/{name}/reset-second-factor" => put("/v1/principals/frank/reset-second-factor".to_owned()),
+        "POST /v1/principals/{name}/mail" => {
+            let user = spare_user(world).await;
+            post(&format!("/v1/principals/{user}/mail"), json!({"mail": format!("{user}@example.com")}))
+        }
+        "DELETE /v1/principals/{name}/mail" => {
+            let user = spare_user(world).await;
+            let (path, mail) = (format!("/v1/principals/{user}/mail"), format!("{user}@example.com"));
+            let proposed = world.post("alice", &path, json!({"mail": mail})).await.ok().json();
+            approve(world, "bob", &proposed).await;
+            put(path)
+        }
+        "GET /v1/notices/{id}" => put(format!("/v1/notices/{}", notice(world).await)),
+        "POST /v1/notices/test" => post(route.path, json!({"to": "dave", "channel": "room"})),
         "DELETE /v1/groups/{name}" => put(format!("/v1/groups/{}", spare_group(world).await)),
         "PUT /v1/groups/{name}/members/{principal}" => {
             put(format!("/v1/groups/{}/members/dave", spare_group(world).await))
@@ -279,6 +298,7 @@ async fn call(world: &World, route: &Route, caller: &str, person: &str) -> Ask {
         | "GET /v1/requests"
         | "GET /v1/grants"
         | "GET /v1/sessions"
+        | "GET /v1/notices"
         | "GET /v1/ledger/checkpoint"
         | "GET /v1/ledger/key"
         | "GET /v1/ledger/entries"

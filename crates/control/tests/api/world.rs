@@ -1,7 +1,7 @@
 //! An installation with its API, people in it, and short ways to ask it things.
 
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, BTreeSet},
     net::SocketAddr,
     sync::{
         Arc,
@@ -14,7 +14,11 @@ use axum::{
     body::Body,
     http::{HeaderMap, HeaderName, HeaderValue, Method, Request, StatusCode, header},
 };
-use daypass_app::{App, Parts, start::Install};
+use daypass_app::{
+    App, Parts,
+    notices::{Audience, Notices, Way},
+    start::Install,
+};
 use daypass_control::{GatewayNumbers, GatewayView, Peer, ServerInfo, State, router};
 use daypass_domain::{
     Digest, GrantId, InstallationId, Name, PayloadId, PrincipalId, SessionId, Time,
@@ -28,7 +32,7 @@ use daypass_ports::{
 };
 use daypass_seal::MasterKey;
 use daypass_store::{Options, Regions, Rollback, SqliteStore};
-use daypass_testkit::still::{AnyCredential, Counted, NoTargets, SetClock};
+use daypass_testkit::still::{AnyCredential, Counted, EmptyRoom, NoTargets, SetClock};
 use hyper::service::Service as _;
 use hyper_util::service::TowerToHyperService;
 use serde_json::{Value, json};
@@ -135,6 +139,17 @@ impl Ask {
     }
 }
 
+/// A way for notices; nothing runs here that sends them.
+fn room() -> Way {
+    Way {
+        name: name("room"),
+        channel: Arc::new(EmptyRoom),
+        names_of: BTreeSet::new(),
+        audience: Audience::Everybody,
+        topics: BTreeSet::new(),
+    }
+}
+
 impl World {
     /// Installed, with its API; nobody administers.
     pub async fn bare() -> Self {
@@ -159,7 +174,7 @@ impl World {
             clock: clock.clone(),
             random: Arc::new(Counted::from(1)),
             keys: MasterKey::from_bytes([7; 32]),
-            notices: daypass_app::notices::Notices::default(),
+            notices: Notices { channels: vec![room()], ..Notices::default() },
         };
         let installation = InstallationId::new(clock.wall(), [3; 10]);
         let app = App::install(parts, Install { region: "local".parse().unwrap(), installation }).await.unwrap();

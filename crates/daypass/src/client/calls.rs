@@ -3,11 +3,12 @@
 use std::time::Duration;
 
 use daypass_api::{
-    Mode, Problem,
+    Mode, Page, Problem,
     changes::{ApproveChange, Change, ChangeDetail, Proposed},
     grants::{Extend, Grant, Receipt, Revoke},
     ledger::LogKey,
-    people::{Group, NewGroup, NewUser, NewWorkload, Principal},
+    notices::{Notice, Trial, TryNotices},
+    people::{Group, NewGroup, NewMail, NewUser, NewWorkload, Principal},
     policy::{ActivePolicy, ApplyPolicy, CheckPolicy, Explanation, PolicyChecked, Prospect},
     requests::{Answered, Approve, Deny, NewRequest, Request, WhichRequests},
     resources::{ApplyResources, Finding, Resource, ResourceDetail},
@@ -262,6 +263,16 @@ pub async fn change_user(api: &Api, name: &str, change: UserChange) -> Result<Pr
     api.act(Method::POST, &format!("/v1/principals/{}/{verb}", segment(name))).await
 }
 
+/// Sets where a user is told.
+pub async fn set_mail(api: &Api, name: &str, mail: &str) -> Result<Proposed, Failure> {
+    api.post(&format!("/v1/principals/{}/mail", segment(name)), &NewMail { mail: mail.to_owned() }).await
+}
+
+/// Forgets where a user is told.
+pub async fn remove_mail(api: &Api, name: &str) -> Result<Proposed, Failure> {
+    api.act(Method::DELETE, &format!("/v1/principals/{}/mail", segment(name))).await
+}
+
 /// Groups.
 pub async fn groups(api: &Api) -> Result<Vec<Group>, Failure> {
     api.list("/v1/groups").await
@@ -316,6 +327,33 @@ pub async fn check_policy(api: &Api, body: &CheckPolicy) -> Result<PolicyChecked
 /// Applies policies.
 pub async fn apply_policy(api: &Api, body: &ApplyPolicy) -> Result<Proposed, Failure> {
     api.post("/v1/policy/apply", body).await
+}
+
+/// Which notices.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum WhichNotices {
+    /// A page of the newest.
+    Newest,
+    /// All that are kept.
+    All,
+}
+
+/// Notices, the newest first.
+pub async fn notices(api: &Api, which: WhichNotices) -> Result<Vec<Notice>, Failure> {
+    match which {
+        WhichNotices::Newest => Ok(api.get::<Page<Notice>>("/v1/notices").await?.items),
+        WhichNotices::All => api.list("/v1/notices?most=200").await,
+    }
+}
+
+/// One notice.
+pub async fn notice(api: &Api, id: &str) -> Result<Notice, Failure> {
+    api.get(&format!("/v1/notices/{}", segment(id))).await
+}
+
+/// Sends somebody a trial.
+pub async fn try_notices(api: &Api, body: &TryNotices) -> Result<Trial, Failure> {
+    api.post_once("/v1/notices/test", body).await
 }
 
 /// Which changes.

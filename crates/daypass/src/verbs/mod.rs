@@ -8,6 +8,7 @@ pub mod exec;
 pub mod factors;
 pub mod grants;
 pub mod ledger;
+pub mod notices;
 pub mod output;
 pub mod people;
 pub mod policy;

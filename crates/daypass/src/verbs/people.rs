@@ -5,7 +5,7 @@ use daypass_api::people::{PrincipalKind, Proof};
 use super::{Context, changes, output::Rows, words};
 use crate::{
     client::calls::{self, UserChange},
-    failure::Failure,
+    failure::{Exit, Failure},
     say,
 };
 
@@ -45,6 +45,22 @@ pub enum UserVerb {
         /// The name
         name: String,
     },
+    /// Show, set or remove the address where a user is told, by mail and by Slack
+    #[command(after_help = "Example: daypass user mail bob bob@example.com")]
+    Mail(MailArgs),
+}
+
+/// Whose address, and what to do with it.
+#[derive(Debug, Clone, clap::Args)]
+pub struct MailArgs {
+    /// The name
+    name: String,
+    /// The address; none shows the one that is known
+    #[arg(conflicts_with = "remove")]
+    address: Option<String>,
+    /// Forget it
+    #[arg(long)]
+    remove: bool,
 }
 
 /// Runs a verb of `user`.
@@ -60,12 +76,35 @@ pub async fn user(context: &Context, verb: UserVerb) -> Result<(), Failure> {
             say::note(&format!("{} is disabled, and what they held has ended.", say::shown(&name)));
             return Ok(());
         }
+        UserVerb::Mail(args) => return mail(context, args).await,
         UserVerb::Enable { name } => (name, UserChange::Enable),
         UserVerb::Invite { name } => (name, UserChange::Invite),
         UserVerb::ResetSecondFactor { name } => (name, UserChange::ResetSecondFactor),
     };
     let proposed = calls::change_user(&context.api()?, &change.0, change.1).await?;
     changes::finish(context, &proposed)
+}
+
+async fn mail(context: &Context, args: MailArgs) -> Result<(), Failure> {
+    let (api, MailArgs { name, address, remove }) = (context.api()?, args);
+    let proposed = match address {
+        Some(address) => calls::set_mail(&api, &name, &address).await?,
+        None if remove => calls::remove_mail(&api, &name).await?,
+        None => return mail_shown(context, &name).await,
+    };
+    changes::finish(context, &proposed)
+}
+
+async fn mail_shown(context: &Context, name: &str) -> Result<(), Failure> {
+    let principals = calls::principals(&context.api()?).await?;
+    let found = principals.into_iter().find(|p| p.name == name).ok_or_else(|| {
+        let what = format!("you see no user `{}`", say::shown(name));
+        Failure::new(Exit::NotFound, what, "see `daypass user list`; others than you are for administrators")
+    })?;
+    context.format.show(&found, |p| match &p.mail {
+        Some(mail) => mail.clone(),
+        None => format!("No mail address of {0} is known: daypass user mail {0} ADDRESS sets one.", p.name),
+    })
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -81,7 +120,7 @@ async fn list(context: &Context, which: Shown) -> Result<(), Failure> {
         PrincipalKind::Workload { .. } => true,
     });
     context.format.show(&principals, |principals| {
-        let mut rows = Rows::new(&["name", "kind", "groups", "proof", "state"], "Nobody.");
+        let mut rows = Rows::new(&["name", "kind", "groups", "proof", "mail", "state"], "Nobody.");
         for p in principals {
             let kind = match &p.kind {
                 PrincipalKind::User => "user".to_owned(),
@@ -93,7 +132,7 @@ async fn list(context: &Context, which: Shown) -> Result<(), Failure> {
                 Proof::PasswordAndSecondFactor => "password and second factor",
             };
             let state = p.disabled.map_or_else(|| "active".to_owned(), |at| format!("disabled {}", words::time(at)));
-            rows.row([&p.name, &kind, &p.groups.join(", "), proof, &state]);
+            rows.row([&p.name, &kind, &p.groups.join(", "), proof, p.mail.as_deref().unwrap_or("-"), &state]);
         }
         rows.text()
     })

@@ -1,6 +1,6 @@
 //! `daypass show ID`: whatever it is.
 
-use super::{Context, asking, changes, grants, sessions};
+use super::{Context, asking, changes, grants, notices, sessions};
 use crate::{client::calls, failure::Failure, say};
 
 /// Shows what an id stands for.
@@ -11,8 +11,9 @@ pub async fn show(context: &Context, id: &str) -> Result<(), Failure> {
         Some("grant") => context.format.show(&calls::grant(&api, id).await?, grants::shown),
         Some("session") => context.format.show(&calls::session(&api, id).await?, sessions::shown),
         Some("change") => context.format.show(&calls::change(&api, id).await?, changes::shown),
+        Some("notice") => context.format.show(&calls::notice(&api, id).await?, notices::shown),
         _ => Err(Failure::setting(format!(
-            "`{}` isn't an id that can be shown: those begin with request_, grant_, session_ or change_",
+            "`{}` isn't an id that can be shown: those begin with request_, grant_, session_, change_ or notice_",
             say::shown(id)
         ))),
     }

@@ -71,6 +71,7 @@ fn every_administrative_verb_waits_for_the_other_one() {
     let carol = proposes(&ada, &["user", "create", "carol"]);
     bea.ok(&["approve", &carol]);
     ada.ok(&["user", "disable", "carol"]);
+    one(&["user", "mail", "bob", "bob@example.com"]);
 
     let elsewhere = written(&world, "elsewhere.toml", &world.resources().replace("127.0.0.1:", "localhost:"));
     let relabelled = written(&world, "lab.toml", &world.resources().replace("\"production\"", "\"lab\""));
@@ -90,6 +91,8 @@ fn every_administrative_verb_waits_for_the_other_one() {
         &["user", "enable", "carol"],
         &["user", "invite", "bob"],
         &["user", "reset-second-factor", "bob"],
+        &["user", "mail", "ada", "ada@elsewhere.example"],
+        &["user", "mail", "bob", "--remove"],
         &["workload", "create", "nightly", "--owner", "ada"],
         &["group", "add", "administrators", "alice"],
         &["group", "remove", "barred", "bob"],
