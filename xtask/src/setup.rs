@@ -117,6 +117,12 @@ const NEEDS: &[Need] = &[
         uses: &[For::Test],
     },
     Need {
+        probe: Probe::Program("aiosmtpd"),
+        from: From::Debian("python3-aiosmtpd"),
+        why: "the tests of notices send mail to it",
+        uses: &[For::Test],
+    },
+    Need {
         probe: Probe::Server("pgbench"),
         from: From::Debian("postgresql-contrib"),
         why: "the bench measures with it",
@@ -330,7 +336,7 @@ mod tests {
         let advice = advice(&needs);
         assert!(advice.contains(
             "sudo apt-get install faketime g++ haproxy npm openssl pgbouncer postgresql postgresql-15-cron \
-             postgresql-client postgresql-contrib\n"
+             postgresql-client postgresql-contrib python3-aiosmtpd\n"
         ));
         assert!(advice.contains("rustup component add clippy rustfmt\n"));
         assert!(advice.contains("extension dblink") && advice.contains("cargo clippy"));

@@ -303,6 +303,8 @@ pub enum Why {
     NoChannel,
     /// The channel's credential can't be read.
     NoCredential,
+    /// It refuses the channel's credential.
+    CredentialRefused,
     /// Nobody answers there.
     Unreachable,
     /// No answer came in time.
@@ -321,6 +323,10 @@ pub enum Why {
         /// The protocol's own code: of HTTP or SMTP.
         code: u16,
     },
+    /// It says that it can't now, without a code.
+    Busy,
+    /// It says no, without a code.
+    Declined,
     /// It doesn't know the person.
     UnknownPerson,
     /// Its answer makes no sense.
@@ -333,12 +339,19 @@ impl Why {
     pub const fn may_pass(self) -> bool {
         match self {
             Self::NoCredential
+            | Self::CredentialRefused
             | Self::Unreachable
             | Self::TooSlow
             | Self::NotTrusted
             | Self::Later { .. }
+            | Self::Busy
             | Self::NotUnderstood => true,
-            Self::NoAddress | Self::NoChannel | Self::NotAllowed | Self::Refused { .. } | Self::UnknownPerson => false,
+            Self::NoAddress
+            | Self::NoChannel
+            | Self::NotAllowed
+            | Self::Refused { .. }
+            | Self::Declined
+            | Self::UnknownPerson => false,
         }
     }
 }
@@ -347,21 +360,36 @@ impl Why {
 impl fmt::Display for Why {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::NoAddress => f.write_str("no mail address of theirs is known"),
-            Self::NoChannel => f.write_str("the configuration has no such channel any more"),
+            Self::NoAddress => f.write_str("no mail address of theirs is known: set it with `daypass user mail`"),
+            Self::NoChannel => f.write_str("server.toml has no such channel any more: see `[notices.channel]` there"),
             Self::NoCredential => f.write_str("the channel's credential can't be read: see the server's log"),
+            Self::CredentialRefused => f.write_str("it refuses the channel's credential: see the server's log"),
             Self::Unreachable => f.write_str("nobody answers there: check the address and the network"),
-            Self::TooSlow => f.write_str("no answer came in time"),
-            Self::NotTrusted => f.write_str("its TLS can't be trusted: check its certificate and `authorities`"),
+            Self::TooSlow => f.write_str("no answer came in time: check the address, and what is between"),
+            Self::NotTrusted => f.write_str(
+                "it speaks no TLS, or none that can be trusted: check its certificate, `tls` and `authorities`",
+            ),
             Self::NotAllowed => {
                 f.write_str("its address is a private one: say `network = \"private\"` if that is meant")
             }
-            Self::Later { code } => write!(f, "it answered {code}: not now"),
+            Self::Later { code } => write!(f, "it answered {code}: not now; it is tried again"),
             Self::Refused { code } => write!(f, "it answered {code}: no; check the channel's settings"),
+            Self::Busy => f.write_str("it can't now; it is tried again"),
+            Self::Declined => f.write_str("it says no: the server's log has its words"),
             Self::UnknownPerson => f.write_str("it knows nobody with that mail address"),
             Self::NotUnderstood => f.write_str("its answer makes no sense: is it the right address?"),
         }
     }
+}
+
+/// How long a channel that didn't take a notice is to be left alone.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Wait {
+    /// As long as usual after so many tries.
+    #[default]
+    Usual,
+    /// That long at least, since it asked for it; an hour at most is believed.
+    AtLeast(Span),
 }
 
 /// What may happen to a notice.
@@ -370,7 +398,12 @@ pub enum NoticeEvent {
     /// The channel took it.
     Delivered,
     /// The channel didn't.
-    Failed(Why),
+    Failed {
+        /// Why.
+        why: Why,
+        /// How long it is to be left alone.
+        wait: Wait,
+    },
     /// What it would have told isn't so any more.
     Moot,
 }
@@ -379,6 +412,8 @@ pub enum NoticeEvent {
 const WAIT_FIRST: Span = Span::from_secs(2);
 /// The longest wait between two tries.
 const WAIT_MOST: Span = Span::from_mins(10);
+/// The longest wait that a channel can ask for.
+const WAIT_ASKED_MOST: Span = Span::from_mins(60);
 /// How long a notice is tried at most.
 pub const TRIED_FOR: Span = Span::from_mins(24 * 60);
 /// How long one is kept after it is over.
@@ -407,9 +442,9 @@ impl Notice {
         let refuse = |why| Err(Refusal { machine: "notice", state, event: word, why });
         let next = match (&self.state, event) {
             (NoticeState::Waiting { .. }, NoticeEvent::Delivered) => NoticeState::Sent { at: now },
-            (NoticeState::Waiting { so_far, .. }, NoticeEvent::Failed(why)) => {
+            (NoticeState::Waiting { so_far, .. }, NoticeEvent::Failed { why, wait }) => {
                 let times = so_far.times().saturating_add(1);
-                let next = now + wait_after(times);
+                let next = now + wait.after(times);
                 if why.may_pass() && next < self.made + TRIED_FOR {
                     NoticeState::Waiting { next, so_far: Tries::Failed { times, why } }
                 } else {
@@ -419,7 +454,7 @@ impl Notice {
             (NoticeState::Waiting { .. }, NoticeEvent::Moot) => NoticeState::Moot { at: now },
             (
                 NoticeState::Sent { .. } | NoticeState::GivenUp { .. } | NoticeState::Moot { .. },
-                NoticeEvent::Delivered | NoticeEvent::Failed(_) | NoticeEvent::Moot,
+                NoticeEvent::Delivered | NoticeEvent::Failed { .. } | NoticeEvent::Moot,
             ) => return refuse("it is over"),
         };
         Ok(Self { state: next, ..self })
@@ -430,7 +465,7 @@ impl NoticeEvent {
     const fn word(self) -> &'static str {
         match self {
             Self::Delivered => "be delivered",
-            Self::Failed(_) => "fail",
+            Self::Failed { .. } => "fail",
             Self::Moot => "be moot",
         }
     }
@@ -447,8 +482,18 @@ impl Tries {
     }
 }
 
+impl Wait {
+    /// Until the next try, after so many. What is asked for only lengthens it.
+    fn after(self, times: u32) -> Span {
+        match self {
+            Self::Usual => usual_wait(times),
+            Self::AtLeast(asked) => usual_wait(times).max(asked.min(WAIT_ASKED_MOST)),
+        }
+    }
+}
+
 /// 2 s, 4 s, 8 s, up to ten minutes.
-fn wait_after(times: u32) -> Span {
+fn usual_wait(times: u32) -> Span {
     let doubled = WAIT_FIRST.micros().saturating_mul(1 << times.saturating_sub(1).min(20));
     Span::from_micros(doubled.min(WAIT_MOST.micros()))
 }

@@ -7,7 +7,7 @@ use daypass_domain::{
     change::{Change, ChangeEvent, ChangeState},
     end::{EndCause, EndConfirmation, EndProgress},
     grant::{Grant, GrantEvent, GrantState, Login, MadeLogin, Refusal},
-    notice::{Hearer, News, Notice, NoticeEvent, NoticeState, Tries, Why},
+    notice::{Hearer, News, Notice, NoticeEvent, NoticeState, Tries, Wait, Why},
     principal::{Kind, Person, Principal, Standing},
     request::{Asked, Purpose, Reason, Request, RequestEvent, RequestState, Start},
     resource::{Ownership, PostgresTarget, Target, TargetTls},
@@ -374,8 +374,10 @@ fn notices() {
     ];
     let events = [
         ("delivered", NoticeEvent::Delivered),
-        ("failed, may pass", NoticeEvent::Failed(down)),
-        ("failed for good", NoticeEvent::Failed(no)),
+        ("failed, may pass", NoticeEvent::Failed { why: down, wait: Wait::Usual }),
+        ("asks for a minute", NoticeEvent::Failed { why: down, wait: Wait::AtLeast(Span::from_secs(60)) }),
+        ("asks for a day", NoticeEvent::Failed { why: down, wait: Wait::AtLeast(Span::from_mins(24 * 60)) }),
+        ("failed for good", NoticeEvent::Failed { why: no, wait: Wait::Usual }),
         ("moot", NoticeEvent::Moot),
     ];
     let mut table = String::new();
@@ -389,7 +391,7 @@ fn notices() {
                 made: *made,
                 state: state.clone(),
             };
-            let mut line = format!("{from:18} | {what:16} | ");
+            let mut line = format!("{from:18} | {what:17} | ");
             cell(&mut line, notice.apply(event, t(100)).map(|n| notice_word(&n.state)));
             table.push_str(&line);
             table.push('\n');

@@ -1,6 +1,11 @@
-//! What tests share: throwaway servers with the world that they find there, and a world that stands still.
+//! What tests share: throwaway servers with the world that they find there, what mail and messages are sent to, and
+//! a world that stands still.
 
+pub mod certificate;
+pub mod mail;
 pub mod pg;
+mod python;
+pub mod receiver;
 pub mod still;
 
 pub use daypass_scratch as scratch;

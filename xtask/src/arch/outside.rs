@@ -25,7 +25,11 @@ const OWNED: &[Owned] = &[
     Owned { name: "clap_complete", owners: &["daypass"], testers: &[] },
     Owned { name: "reqwest", owners: &["daypass", "integrations"], testers: &[] },
     Owned { name: "lettre", owners: &["integrations"], testers: &[] },
-    Owned { name: "rcgen", owners: &["daypass", "scratch"], testers: &["gateway", "targets", "control", "wire"] },
+    Owned {
+        name: "rcgen",
+        owners: &["daypass", "scratch", "testkit"],
+        testers: &["gateway", "targets", "control", "wire"],
+    },
 ];
 
 /// What a pure crate has no use for: sockets, clocks, files, its own randomness.

@@ -115,7 +115,7 @@ impl App {
             Ok(()) => NoticeEvent::Delivered,
             Err(not_sent) => {
                 tracing::warn!(notice = %notice.id, channel = %notice.channel, why = %not_sent, "a notice wasn't sent");
-                NoticeEvent::Failed(not_sent.why)
+                NoticeEvent::Failed { why: not_sent.why, wait: not_sent.wait }
             }
         })
     }

@@ -74,3 +74,39 @@ pub fn open(config: &Config, credentials: &Arc<dyn Credentials>) -> Result<Notic
         at_once: settings.at_once.map_or(default.at_once, usize::from).max(1),
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::serve::credentials::Bound;
+
+    fn opened(text: &str) -> Result<Notices, String> {
+        let config: Config = toml::from_str(text).map_err(|e| e.to_string())?;
+        let bound: Arc<dyn Credentials> = Arc::new(Bound(config.credentials.clone()));
+        open(&config, &bound)
+    }
+
+    #[test]
+    fn what_the_documentation_shows_is_taken() {
+        let document = include_str!("../../../../docs/notices.md");
+        let example = document.split("```toml\n").nth(1).and_then(|rest| rest.split("```").next()).unwrap();
+        let notices = opened(example).unwrap();
+        let channels: Vec<_> = notices.channels.iter().map(|way| way.name.as_str()).collect();
+        assert_eq!(channels, ["hook", "mail", "ops-room", "slack", "team-room"]);
+        assert_eq!(notices.url, "https://daypass.example.com:7443");
+    }
+
+    #[test]
+    fn settings_that_make_no_sense_are_refused_with_what_to_write() {
+        for (wrong, why) in [
+            ("[notices]\nurl = \"http://a\"", "must begin with https://"),
+            ("[notices]\nescalate_after = \"soon\"", "`escalate_after` under [notices]"),
+            ("[notices.channel.a]\nvia = {}", "[notices.channel.a]: a channel has exactly one of"),
+            ("[notices.channel.a]\nvia.pigeon = {}", "unknown field `pigeon`"),
+            ("[notices.channel.a]\ntopics = [\"all\"]\nvia.slack.credential = \"b\"", "unknown variant `all`"),
+        ] {
+            let said = opened(wrong).err().unwrap();
+            assert!(said.contains(why), "{wrong}: {said}");
+        }
+    }
+}

@@ -7,6 +7,7 @@ mod crash;
 mod crowd;
 mod disk;
 mod four_eyes;
+mod notices;
 mod numbers;
 mod refusals;
 mod regions;

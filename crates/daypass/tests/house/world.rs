@@ -88,7 +88,7 @@ pub fn ended(mut child: Child) -> Said {
 
 /// Ports that stay the same over restarts. They lie below those that the system hands out by itself, so that nobody is
 /// given one while the server is down.
-fn port() -> u16 {
+pub fn port() -> u16 {
     static NEXT: AtomicU16 = AtomicU16::new(0);
     let base = 12_000 + u16::try_from(std::process::id() % 1_000).unwrap() * 20;
     loop {

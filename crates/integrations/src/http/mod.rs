@@ -8,9 +8,12 @@ mod guard;
 
 use std::{net::IpAddr, path::PathBuf, sync::Arc, time::Duration};
 
-use daypass_domain::notice::Why;
+use daypass_domain::{
+    Span,
+    notice::{Wait, Why},
+};
 use daypass_ports::notices::NotSent;
-use reqwest::{StatusCode, Url};
+use reqwest::{StatusCode, Url, header::RETRY_AFTER};
 use serde::Deserialize;
 
 /// How long an exchange may take.
@@ -52,6 +55,8 @@ pub struct Http {
 pub struct Answer {
     /// Its status.
     pub status: StatusCode,
+    /// How long it asks to be left alone.
+    pub wait: Wait,
     /// Its body, as far as it was read.
     pub body: Vec<u8>,
 }
@@ -113,9 +118,21 @@ impl Http {
         self.exchange(request).await
     }
 
+    /// Asks, and reads the answer.
+    ///
+    /// # Errors
+    /// When there was none.
+    pub async fn get(&self, url: &str, headers: &[(&'static str, String)]) -> Result<Answer, NotSent> {
+        let mut request = self.client.get(self.check(url)?);
+        for (name, value) in headers {
+            request = request.header(*name, value);
+        }
+        self.exchange(request).await
+    }
+
     async fn exchange(&self, request: reqwest::RequestBuilder) -> Result<Answer, NotSent> {
         let mut answer = request.send().await.map_err(not_answered)?;
-        let status = answer.status();
+        let (status, wait) = (answer.status(), wait_in(&answer));
         let mut body = Vec::new();
         while let Some(chunk) = answer.chunk().await.map_err(not_answered)? {
             if body.len() + chunk.len() > ANSWER_BYTES {
@@ -123,7 +140,7 @@ impl Http {
             }
             body.extend_from_slice(&chunk);
         }
-        Ok(Answer { status, body })
+        Ok(Answer { status, wait, body })
     }
 }
 
@@ -141,8 +158,14 @@ impl Answer {
             408 | 425 | 429 | 500..=599 => Why::Later { code },
             _ => Why::Refused { code },
         };
-        Err(NotSent::new(why, shown(&String::from_utf8_lossy(&self.body))))
+        Err(NotSent { wait: self.wait, ..NotSent::new(why, shown(&String::from_utf8_lossy(&self.body))) })
     }
+}
+
+/// `Retry-After` in seconds (RFC 9110, 10.2.3); its other form, a date, is what nobody sends here.
+fn wait_in(answer: &reqwest::Response) -> Wait {
+    let asked = answer.headers().get(RETRY_AFTER).and_then(|value| value.to_str().ok()?.trim().parse::<u32>().ok());
+    asked.map_or(Wait::Usual, |seconds| Wait::AtLeast(Span::from_secs(seconds)))
 }
 
 /// What came from outside, for a log: one line, short, escaped.

@@ -4,9 +4,13 @@
 
 pub mod room;
 mod slack;
+pub mod slack_bot;
 pub mod smtp;
 mod teams;
 pub mod webhook;
+
+#[cfg(test)]
+mod letters;
 
 use std::sync::Arc;
 
@@ -19,8 +23,10 @@ use serde::Deserialize;
 pub struct Settings {
     /// Mail, to each person.
     pub smtp: Option<smtp::Settings>,
-    /// Slack: to each person, or into a channel.
+    /// Slack: into a channel.
     pub slack: Option<room::Settings>,
+    /// Slack: to each person, as an app's bot.
+    pub slack_bot: Option<slack_bot::Settings>,
     /// Microsoft Teams: into a channel or a chat.
     pub teams: Option<room::Settings>,
     /// A program of one's own, by Standard Webhooks.
@@ -39,19 +45,24 @@ impl Settings {
     /// When they make no sense.
     pub fn open(self, credentials: Arc<dyn Credentials>) -> Result<Arc<dyn Channel>, BadSettings> {
         match self {
-            Self { smtp: Some(smtp), slack: None, teams: None, webhook: None } => {
+            Self { smtp: Some(smtp), slack: None, slack_bot: None, teams: None, webhook: None } => {
                 Ok(Arc::new(smtp::Smtp::open(smtp, credentials)?))
             }
-            Self { smtp: None, slack: Some(slack), teams: None, webhook: None } => {
+            Self { smtp: None, slack: Some(slack), slack_bot: None, teams: None, webhook: None } => {
                 Ok(Arc::new(room::Room::open(slack, credentials, slack::message)?))
             }
-            Self { smtp: None, slack: None, teams: Some(teams), webhook: None } => {
+            Self { smtp: None, slack: None, slack_bot: Some(bot), teams: None, webhook: None } => {
+                Ok(Arc::new(slack_bot::SlackBot::open(bot, credentials)?))
+            }
+            Self { smtp: None, slack: None, slack_bot: None, teams: Some(teams), webhook: None } => {
                 Ok(Arc::new(room::Room::open(teams, credentials, teams::message)?))
             }
-            Self { smtp: None, slack: None, teams: None, webhook: Some(webhook) } => {
+            Self { smtp: None, slack: None, slack_bot: None, teams: None, webhook: Some(webhook) } => {
                 Ok(Arc::new(webhook::Webhook::open(webhook, credentials)?))
             }
-            Self { .. } => Err(BadSettings("a channel has exactly one of smtp, slack, teams, webhook".to_owned())),
+            Self { .. } => {
+                Err(BadSettings("a channel has exactly one of smtp, slack, slack_bot, teams, webhook".to_owned()))
+            }
         }
     }
 }

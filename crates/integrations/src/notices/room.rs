@@ -1,6 +1,6 @@
 //! A room of a chat, by an incoming webhook: an address that is a secret, and a message in the service's own shape.
 
-use std::sync::Arc;
+use std::{path::PathBuf, sync::Arc};
 
 use async_trait::async_trait;
 use daypass_domain::{Name, notice::Why};
@@ -23,6 +23,8 @@ pub struct Settings {
     /// Where it may be.
     #[serde(default)]
     network: Network,
+    /// Certificate authorities to believe beside the system's: a PEM file.
+    authorities: Option<PathBuf>,
 }
 
 /// A room.
@@ -40,8 +42,9 @@ impl Room {
         credentials: Arc<dyn Credentials>,
         message: fn(&Letter) -> Value,
     ) -> Result<Self, BadSettings> {
-        let http = Http::new(&Reached { network: settings.network, authorities: None }).map_err(BadSettings)?;
-        Ok(Self { credential: settings.credential, http, credentials, message })
+        let Settings { credential, network, authorities } = settings;
+        let http = Http::new(&Reached { network, authorities }).map_err(BadSettings)?;
+        Ok(Self { credential, http, credentials, message })
     }
 }
 

@@ -31,6 +31,28 @@ mod tests {
     use super::*;
 
     #[test]
+    fn messages() {
+        let all: Vec<Value> = super::super::letters::some().iter().map(message).collect();
+        insta::assert_snapshot!(serde_json::to_string_pretty(&all).unwrap());
+    }
+
+    #[test]
+    fn every_button_opens_a_page_and_none_sends_anything() {
+        // I8. A button with a `url` and no `action_id` or `value`; only actions and plain texts.
+        for letter in super::super::letters::some() {
+            for block in message(&letter)["blocks"].as_array().unwrap() {
+                let elements = block["elements"].as_array().cloned().unwrap_or_default();
+                for element in &elements {
+                    assert_eq!(element["url"], letter.link);
+                    assert!(element.get("action_id").is_none() && element.get("value").is_none(), "{element}");
+                }
+                let kind = block["type"].as_str().unwrap();
+                assert!(matches!((kind, elements.len()), ("header" | "section", 0) | ("actions", 1)), "{block}");
+            }
+        }
+    }
+
+    #[test]
     fn nobody_is_mentioned_and_nothing_linked_by_a_text() {
         assert_eq!(escape("<!channel> & <https://evil|x>"), "&lt;!channel&gt; &amp; &lt;https://evil|x&gt;");
     }

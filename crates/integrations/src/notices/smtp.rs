@@ -8,7 +8,7 @@ use std::{path::PathBuf, sync::Arc, time::Duration};
 use async_trait::async_trait;
 use daypass_domain::{MailAddress, Name, notice::Why};
 use daypass_ports::{
-    notices::{Addressee, Channel, Letter, NotSent, Reach},
+    notices::{Addressee, Channel, Letter, NotSent, Reach, Words},
     secret::Credentials,
 };
 use lettre::{
@@ -133,18 +133,17 @@ impl Channel for Smtp {
 
     async fn send(&self, letter: &Letter) -> Result<(), NotSent> {
         let Addressee::Mail(to) = &letter.to else { return Err(Why::NoAddress.into()) };
-        let message = message(letter, &self.settings.from, to)?;
+        let message = message(letter, letter.words(), &self.settings.from, to)?;
         let sent = tokio::time::timeout(PATIENCE * 2, self.transport().await?.send(message)).await;
         sent.map_err(|_| NotSent::from(Why::TooSlow))?.map(drop).map_err(|e| not_sent(&e))
     }
 }
 
-fn message(letter: &Letter, from: &MailAddress, to: &MailAddress) -> Result<Message, NotSent> {
+fn message(letter: &Letter, words: Words, from: &MailAddress, to: &MailAddress) -> Result<Message, NotSent> {
     let bad = |e: &dyn std::fmt::Display| NotSent::new(Why::NotUnderstood, e.to_string());
     let mailbox = |address: &MailAddress| -> Result<Mailbox, NotSent> {
         Ok(Mailbox::new(None, address.as_str().parse().map_err(|e| bad(&e))?))
     };
-    let words = letter.words();
     let text = format!("{}\n\n{}:\n{}\n", words.lines.join("\n"), words.button, letter.link);
     let made = u64::try_from(letter.made.micros()).unwrap_or(0);
     Message::builder()
@@ -159,17 +158,72 @@ fn message(letter: &Letter, from: &MailAddress, to: &MailAddress) -> Result<Mess
         .map_err(|e| bad(&e))
 }
 
+/// Whether TLS is what failed, under an error of input and output: as when what answers speaks no TLS at all.
+fn has_tls_within(error: &Error) -> bool {
+    let mut source = std::error::Error::source(error);
+    while let Some(inner) = source {
+        let wrapped = inner.downcast_ref::<std::io::Error>().and_then(std::io::Error::get_ref);
+        if inner.is::<rustls::Error>() || wrapped.is_some_and(|within| within.is::<rustls::Error>()) {
+            return true;
+        }
+        source = inner.source();
+    }
+    false
+}
+
 fn not_sent(error: &Error) -> NotSent {
     let code = error.status().map(u16::from);
     let why = match code {
+        // RFC 4954, 6: what we sign in with isn't right, or too weak, or wanted.
+        Some(530 | 534 | 535) => Why::CredentialRefused,
         Some(code) if error.is_permanent() => Why::Refused { code },
         Some(code) => Why::Later { code },
         None if error.is_timeout() => Why::TooSlow,
-        None if error.is_tls() => Why::NotTrusted,
+        None if error.is_tls() || has_tls_within(error) => Why::NotTrusted,
         // What a server says that knows no STARTTLS, or no way to sign in that we do.
         None if error.is_client() => Why::NotTrusted,
         None if error.is_response() => Why::NotUnderstood,
         None => Why::Unreachable,
     };
     NotSent::new(why, shown(&error.to_string()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{super::letters, *};
+
+    fn mail(letter: &Letter, words: Words) -> String {
+        let address = |text: &str| text.parse::<MailAddress>().unwrap();
+        let message = message(letter, words, &address("daypass@example.com"), &address("bob@example.com")).unwrap();
+        String::from_utf8(message.formatted()).unwrap()
+    }
+
+    #[test]
+    fn mails() {
+        let all: Vec<String> = letters::some().iter().map(|letter| mail(letter, letter.words())).collect();
+        insta::assert_snapshot!(all.join("\n--------\n").replace('\r', ""));
+    }
+
+    /// The names of the headers of a mail.
+    fn headers(mail: &str) -> Vec<String> {
+        let head = mail.split("\r\n\r\n").next().unwrap();
+        let folded = |line: &&str| !line.starts_with([' ', '\t']);
+        head.split("\r\n").filter(folded).map(|line| line.split(':').next().unwrap().to_owned()).collect()
+    }
+
+    #[test]
+    fn no_text_can_hide_a_header_in_a_mail() {
+        let letter = &letters::some()[0];
+        let usual = headers(&mail(letter, letter.words()));
+        // Worse than any text of ours can be: names have no spaces, and subjects are made of names.
+        for hidden in
+            ["a\r\nBcc: eve@example.com", "a\nBcc: eve@example.com", "a\rBcc: e@e", letters::HOSTILE, "\r\n\r\nbody"]
+        {
+            let words = letter.words();
+            let lines = vec![hidden.to_owned(), ".\r\n.".to_owned()];
+            let mail = mail(letter, Words { subject: hidden.to_owned(), lines, button: words.button });
+            assert_eq!(headers(&mail), usual, "{mail}");
+            assert!(mail.contains("\r\n\r\n"), "{mail}");
+        }
+    }
 }

@@ -24,3 +24,25 @@ pub(super) fn message(letter: &Letter) -> Value {
         }],
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn messages() {
+        let all: Vec<Value> = super::super::letters::some().iter().map(message).collect();
+        insta::assert_snapshot!(serde_json::to_string_pretty(&all).unwrap());
+    }
+
+    #[test]
+    fn the_only_action_opens_a_page() {
+        // I8. `Action.Submit`, `Action.Execute` and `Action.Http` would send something.
+        for letter in super::super::letters::some() {
+            let message = message(&letter);
+            let actions = message["attachments"][0]["content"]["actions"].as_array().unwrap();
+            let opens: Vec<_> = actions.iter().map(|a| (a["type"].as_str(), a["url"].as_str())).collect();
+            assert_eq!(opens, [(Some("Action.OpenUrl"), Some(letter.link.as_str()))]);
+        }
+    }
+}

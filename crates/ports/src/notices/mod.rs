@@ -11,7 +11,7 @@ mod words;
 use async_trait::async_trait;
 use daypass_domain::{
     InstallationId, MailAddress, Name, NoticeId, Time,
-    notice::{News, Why},
+    notice::{News, Wait, Why},
 };
 
 pub use rows::Contact;
@@ -97,6 +97,8 @@ pub enum Names {
 pub struct NotSent {
     /// As it is kept.
     pub why: Why,
+    /// How long it asked to be left alone.
+    pub wait: Wait,
     /// What the system or the other side said, for the server's log: never a secret, cut and escaped where it came from
     /// outside.
     pub detail: String,
@@ -105,12 +107,12 @@ pub struct NotSent {
 impl NotSent {
     /// With what was said.
     pub fn new(why: Why, detail: impl Into<String>) -> Self {
-        Self { why, detail: detail.into() }
+        Self { why, wait: Wait::Usual, detail: detail.into() }
     }
 }
 
 impl From<Why> for NotSent {
     fn from(why: Why) -> Self {
-        Self { why, detail: String::new() }
+        Self { why, wait: Wait::Usual, detail: String::new() }
     }
 }
