@@ -54,6 +54,8 @@ enum Probe {
     Extension(&'static str),
     /// A cargo subcommand.
     Cargo(&'static str),
+    /// A file of the workspace that an installation leaves.
+    Here(&'static str),
 }
 
 /// How what is missing is got.
@@ -62,6 +64,8 @@ enum From {
     Debian(&'static str),
     /// A component of the Rust toolchain.
     Rustup(&'static str),
+    /// What the package-lock.json in this folder of the workspace pins.
+    Npm(&'static str),
 }
 
 struct Need {
@@ -120,6 +124,18 @@ const NEEDS: &[Need] = &[
         probe: Probe::Program("aiosmtpd"),
         from: From::Debian("python3-aiosmtpd"),
         why: "the tests of notices send mail to it",
+        uses: &[For::Test],
+    },
+    Need {
+        probe: Probe::Program("npm"),
+        from: From::Debian("npm"),
+        why: "the tests of signing in start a certified OpenID provider",
+        uses: &[For::Test],
+    },
+    Need {
+        probe: Probe::Here("crates/daypass/tests/provider/node_modules/oidc-provider/package.json"),
+        from: From::Npm("crates/daypass/tests/provider"),
+        why: "the tests of signing in start a certified OpenID provider",
         uses: &[For::Test],
     },
     Need {
@@ -194,6 +210,11 @@ pub fn ensure(uses: &[For]) -> Result<(), Failure> {
         eprint!("{}", described(&missing));
         install(root, &packages)?;
     }
+    for folder in npm_folders(&self::missing(uses)).filter(|_| on_path("npm")) {
+        eprintln!("Installing what {folder}/package-lock.json pins.");
+        let quiet = ["ci", "--ignore-scripts", "--no-audit", "--no-fund", "--loglevel=error"];
+        shell::run(Process::new("npm").args(quiet).current_dir(shell::root().join(folder)))?;
+    }
     let left = self::missing(uses);
     if left.is_empty() { Ok(()) } else { fail(advice(&left)) }
 }
@@ -207,6 +228,7 @@ fn found(probe: &Probe) -> bool {
         Probe::Program(name) => on_path(name) || Path::new("/usr/sbin").join(name).is_file(),
         Probe::Server(name) => on_path(name) || server_folders().iter().any(|folder| folder.join(name).is_file()),
         Probe::Extension(name) => extension_folders().iter().any(|at| at.join(format!("{name}.control")).is_file()),
+        Probe::Here(path) => shell::root().join(path).is_file(),
         Probe::Cargo(name) => succeeds(&mut cargo(&[name, "--version"])),
     }
 }
@@ -251,9 +273,18 @@ fn sources(needs: &[&Need]) -> (BTreeSet<&'static str>, BTreeSet<&'static str>) 
         match need.from {
             From::Debian(package) => packages.insert(package),
             From::Rustup(component) => components.insert(component),
+            From::Npm(_) => false,
         };
     }
     (packages, components)
+}
+
+/// The folders of the workspace whose package-lock.json isn't installed.
+fn npm_folders<'a>(needs: &'a [&Need]) -> impl Iterator<Item = &'static str> + 'a {
+    needs.iter().filter_map(|need| match need.from {
+        From::Npm(folder) => Some(folder),
+        From::Debian(_) | From::Rustup(_) => None,
+    })
 }
 
 fn described(needs: &[&Need]) -> String {
@@ -263,6 +294,7 @@ fn described(needs: &[&Need]) -> String {
             Probe::Program(name) | Probe::Server(name) => name.to_string(),
             Probe::Extension(name) => format!("extension {name}"),
             Probe::Cargo(name) => format!("cargo {name}"),
+            Probe::Here(path) => path.rsplit('/').nth(1).unwrap_or(path).to_string(),
         };
         out.push_str(&format!("  {what:<18} {}\n", need.why));
     }
@@ -278,6 +310,9 @@ fn advice(needs: &[&Need]) -> String {
     }
     if !components.is_empty() {
         out.push_str(&format!("  rustup component add {}\n", join(&components)));
+    }
+    for folder in npm_folders(needs) {
+        out.push_str(&format!("  npm ci --ignore-scripts --prefix {folder}\n"));
     }
     out.push_str("and run this again.");
     out

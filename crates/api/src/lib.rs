@@ -13,6 +13,7 @@ pub mod events;
 pub mod grants;
 pub mod health;
 pub mod id;
+pub mod identity;
 pub mod ledger;
 pub mod notices;
 pub mod people;

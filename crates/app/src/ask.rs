@@ -383,9 +383,16 @@ impl App {
         if !view.session.is_open() {
             return Err(Problem::conflict("over_already", format!("{id} is over already"), ""));
         }
+        self.end_session(&view.session, &[("by", actor.principal.to_string())]).await
+    }
+
+    /// Ends one session, cut first; `by` says in its entry on whose word.
+    pub(crate) async fn end_session(&self, ended: &Session, by: &[(&'static str, String)]) -> Result<()> {
+        let id = ended.id;
+        let grant = self.grant_row(ended.grant).await?.value;
         let mut ids = crate::ending::grant_ids(&grant);
         ids.push(("session", id.to_string()));
-        ids.push(("by", actor.principal.to_string()));
+        ids.extend_from_slice(by);
         let entry = session(event::SESSION_KILLED, ids, self.region_of(&grant).await?, Vec::new());
         self.taken.kill(id, entry.clone(), self.now()); // I1: what takes away never waits
         self.record_kill(id, entry).await

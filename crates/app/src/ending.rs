@@ -204,12 +204,15 @@ pub fn outcome_word(confirmation: &EndConfirmation) -> &'static str {
 
 /// The ids that every entry about a grant carries.
 pub(crate) fn grant_ids(grant: &Grant) -> Vec<(&'static str, String)> {
-    vec![
+    [
         ("grant", grant.id.to_string()),
         ("request", grant.request.to_string()),
         ("principal", grant.holder.to_string()),
         ("resource", grant.resource.to_string()),
     ]
+    .into_iter()
+    .chain(crate::entry::owner_id(grant.holder, grant.person))
+    .collect()
 }
 
 pub(crate) fn login_of(grant: &Grant) -> Option<MadeLogin> {

@@ -1,6 +1,6 @@
 //! What enters the ledger, and under whose key (I1, I9).
 
-use daypass_domain::{Name, PayloadId, PrincipalId, SessionId};
+use daypass_domain::{Name, PayloadId, PrincipalId, SessionId, principal::Person};
 use daypass_ports::record::{Entry, Part, RetentionClass, Scope};
 use serde::Serialize;
 
@@ -105,6 +105,16 @@ pub mod event {
         FACTOR_ENROLLED = "factor.enrolled";
         /// A password was changed by its owner.
         PASSWORD_CHANGED = "factor.password_changed";
+        /// A provider says that somebody signed out there: their sign-ins by it ended.
+        PROVIDER_SIGNED_OUT = "signin.ended_by_provider";
+        /// Somebody whom a provider knows is, from now on, this user.
+        LINKED = "principal.linked";
+        /// A user was made on a provider's word, as its trust allows.
+        PROVISIONED = "principal.provisioned";
+        /// Memberships of somebody who signed in follow their provider's word, as its trust allows.
+        GROUPS_FOLLOWED = "group.followed_provider";
+        /// A workload brought a token of its own, and got one of ours.
+        TOKEN_EXCHANGED = "token.exchanged";
         /// A token was made.
         TOKEN_MADE = "token.made";
         /// A token was revoked.
@@ -149,6 +159,11 @@ impl App {
         let content = serde_json::to_value(content).unwrap_or_default();
         Part { id: PayloadId::new(self.now(), self.id_bytes()), scope, content }
     }
+}
+
+/// Who answers for a workload: named beside it, wherever an entry names a holder.
+pub(crate) fn owner_id(holder: PrincipalId, person: Person) -> Option<(&'static str, String)> {
+    (person.id() != holder).then(|| ("owner", person.id().to_string()))
 }
 
 /// An entry about access.

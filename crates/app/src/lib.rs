@@ -13,6 +13,8 @@
 //! | [`reap`] | time | ends what nobody claims at the target |
 //! | [`changes`] | administrators | what decisions read changes under policy, with four eyes |
 //! | [`people`], [`signin`], [`tokens`] | administrators, everybody | principals, groups, factors, tokens |
+//! | [`exchange`] | a workload | its own token for one of ours |
+//! | [`trust`] | administrators | whose word is taken for who somebody is |
 //! | [`resources`], [`policies`] | administrators | what can be asked for, and who may have it |
 //! | [`notices`] | every change of state that concerns people, time | tells them, after the commit |
 //! | [`took`] | metrics | how long endings took |
@@ -26,6 +28,7 @@ pub mod changes;
 pub mod due;
 pub mod ending;
 pub mod entry;
+pub mod exchange;
 pub mod facts;
 pub mod finish;
 pub mod follow;
@@ -48,12 +51,14 @@ pub mod statements;
 pub mod taken;
 pub mod tokens;
 pub mod took;
+pub mod trust;
 
 use std::sync::{Arc, RwLock};
 
 use daypass_domain::{Name, Time};
 use daypass_policy::{Directory, PolicySet};
 use daypass_ports::{
+    identity::Identity,
     record::{Commit, CommitError, Intent, Kind, commit},
     rows::Settings,
     secret::Credentials,
@@ -70,6 +75,7 @@ pub struct App {
     pub(crate) store: Arc<dyn Store>,
     pub(crate) targets: Arc<dyn Targets>,
     pub(crate) credentials: Arc<dyn Credentials>,
+    pub(crate) identity: Arc<dyn Identity>,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) random: Arc<dyn Random>,
     pub(crate) keys: MasterKey,
@@ -82,6 +88,8 @@ pub struct App {
     pub(crate) nodes: authority::Nodes,
     pub(crate) limits: signin::Attempts,
     pub(crate) browsers: signin::Browsers,
+    /// The sign-ins by a provider that somebody came back from.
+    pub(crate) spent: signin::Spent,
     pub(crate) made: open_session::Made,
     pub(crate) notices: notices::Notices,
     pub(crate) under_way: notices::UnderWay,
@@ -96,6 +104,8 @@ pub struct Parts {
     pub targets: Arc<dyn Targets>,
     /// What credential names are bound to.
     pub credentials: Arc<dyn Credentials>,
+    /// Whoever says who somebody is.
+    pub identity: Arc<dyn Identity>,
     /// The clocks.
     pub clock: Arc<dyn Clock>,
     /// Unpredictable bytes.

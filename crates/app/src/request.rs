@@ -16,7 +16,7 @@ use daypass_ports::record::{Commit, Part, Read};
 
 use crate::{
     App, Problem, Result,
-    entry::{access, decision, event},
+    entry::{access, decision, event, owner_id},
     facts::{self, Facts},
     retry_stale,
 };
@@ -162,6 +162,7 @@ impl App {
             reason,
             second_factor_age_s: self.second_factor_age_s(actor),
             wants,
+            claims: self.claims_of(actor).await?,
         };
         let expires = match asking.start {
             Start::At { time } if time > now => time.min(now + PENDING_FOR).max(now + Span::from_mins(5)),
@@ -350,10 +351,13 @@ fn others_can_give(missing: &Missing) -> bool {
 
 /// The ids that every entry about a request carries.
 pub(crate) fn request_ids(request: &Request) -> Vec<(&'static str, String)> {
-    vec![
+    [
         ("request", request.id.to_string()),
         ("principal", request.asked.beneficiary.to_string()),
         ("requester", request.asked.requester.to_string()),
         ("resource", request.asked.resource.to_string()),
     ]
+    .into_iter()
+    .chain(owner_id(request.asked.beneficiary, request.asked.beneficiary_person))
+    .collect()
 }

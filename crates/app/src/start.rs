@@ -99,11 +99,12 @@ impl App {
     }
 
     fn assemble(parts: Parts, policy: PolicySet) -> Self {
-        let Parts { store, targets, credentials, clock, random, keys, notices } = parts;
+        let Parts { store, targets, credentials, identity, clock, random, keys, notices } = parts;
         Self {
             store,
             targets,
             credentials,
+            identity,
             clock,
             random,
             keys,
@@ -114,6 +115,7 @@ impl App {
             nodes: authority::Nodes::default(),
             limits: signin::Attempts::default(),
             browsers: signin::Browsers::default(),
+            spent: signin::Spent::default(),
             made: open_session::Made::default(),
             notices,
             under_way: crate::notices::UnderWay::default(),

@@ -11,7 +11,7 @@ use daypass_domain::{
 };
 use daypass_ports::{
     record::{Commit, Read},
-    rows::{Token, TokenScope, key},
+    rows::{Token, TokenOrigin, TokenScope, key},
     secret::Secret,
 };
 use serde::Serialize;
@@ -104,7 +104,8 @@ impl App {
         let (secret, hash) = self.new_bearer(TOKEN_PREFIX);
         let now = self.now();
         let id = TokenId::new(now, self.id_bytes());
-        let token = Token { id, principal, hash, scopes: scopes.clone(), expires: now + lasts };
+        let token =
+            Token { id, principal, hash, scopes: scopes.clone(), expires: now + lasts, origin: TokenOrigin::Made };
         let mut commit = Commit::default();
         commit.expect(&read);
         self.bound_tokens(principal).await?;
@@ -152,7 +153,8 @@ impl App {
             }
         };
         prepared.ids.push(("token", token.to_string()));
-        prepared.commit.put(&Token { id: token, principal: id, hash, scopes: scopes.clone(), expires: now + lasts });
+        let (scopes, expires, origin) = (scopes.clone(), now + lasts, TokenOrigin::Made);
+        prepared.commit.put(&Token { id: token, principal: id, hash, scopes, expires, origin });
         Ok(prepared)
     }
 
@@ -206,15 +208,15 @@ impl App {
         Ok(())
     }
 
-    async fn workload_named(&self, name: &Name) -> Result<Read<Principal>> {
+    pub(crate) async fn workload_named(&self, name: &Name) -> Result<Read<Principal>> {
         let found = self.store_ref().find::<Principal>(key::NAME, name.as_str()).await?;
         let workload = found.into_iter().find(|p| is_workload(&p.value));
         workload.ok_or_else(|| Problem::not_found("workload", name))
     }
 
-    async fn bound_tokens(&self, principal: PrincipalId) -> Result<()> {
+    pub(crate) async fn bound_tokens(&self, principal: PrincipalId) -> Result<()> {
         let held = self.store_ref().find::<Token>(key::PRINCIPAL, &principal.to_string()).await?;
-        if held.iter().filter(|t| self.now() < t.value.expires).count() < TOKENS_MOST {
+        if held.iter().filter(|t| t.value.origin.is_made() && self.now() < t.value.expires).count() < TOKENS_MOST {
             return Ok(());
         }
         Err(Problem::conflict(

@@ -24,6 +24,9 @@ pub trait Takes: Sized + Send + 'static {
     /// A problem that says which field is wrong.
     fn read(content_type: Option<&str>, bytes: &Bytes) -> Result<Self>;
 
+    /// Its media type.
+    const MEDIA_TYPE: &'static str = "application/json";
+
     /// Its schema, where there is one, and whether it must be there.
     fn describe(schemas: &mut Schemas) -> Option<(Ref, Presence)>;
 }
@@ -52,6 +55,11 @@ pub trait Gives: Send + 'static {
 /// A JSON body, both ways. Given, it is 200.
 #[derive(Debug)]
 pub struct Json<T>(pub T);
+
+/// A form, taken where a standard says so (RFC 6749, 4.1.3). Cookies mean nothing there, so no other site can send one for
+/// somebody.
+#[derive(Debug)]
+pub struct OauthForm<T>(pub T);
 
 /// JSON, and nothing at all means the defaults.
 #[derive(Debug)]
@@ -105,6 +113,31 @@ impl<T: DeserializeOwned + ToSchema + Send + 'static> Takes for Json<T> {
         })?;
         reader.end().map_err(|e| of_json("", &e))?;
         Ok(Self(value))
+    }
+
+    fn describe(schemas: &mut Schemas) -> Option<(Ref, Presence)> {
+        Some((reference::<T>(schemas), Presence::Required))
+    }
+}
+
+impl<T: DeserializeOwned + ToSchema + Send + 'static> Takes for OauthForm<T> {
+    const MEDIA_TYPE: &'static str = "application/x-www-form-urlencoded";
+
+    fn read(content_type: Option<&str>, bytes: &Bytes) -> Result<Self> {
+        let kind = content_type.and_then(|c| c.split(';').next()).map(str::trim).unwrap_or_default();
+        if !kind.eq_ignore_ascii_case(Self::MEDIA_TYPE) {
+            return Err(Fault::new(
+                StatusCode::UNSUPPORTED_MEDIA_TYPE,
+                "unsupported_media_type",
+                "the body must be a form, and say so",
+                format!("send `Content-Type: {}`", Self::MEDIA_TYPE),
+            ));
+        }
+        // It may hold a token in the wrong place, so nothing of it is repeated.
+        serde_urlencoded::from_bytes(bytes).map(Self).map_err(|_| {
+            let what = "the form lacks a field, or has one twice";
+            Fault::new(StatusCode::BAD_REQUEST, "invalid_request", what, "see /v1/openapi.json for its fields")
+        })
     }
 
     fn describe(schemas: &mut Schemas) -> Option<(Ref, Presence)> {

@@ -26,6 +26,7 @@ mod groups;
 mod headers;
 mod health;
 mod idempotent;
+mod identity;
 mod ledger;
 mod me;
 pub mod metrics;
@@ -45,6 +46,7 @@ mod show;
 mod signin;
 pub mod state;
 mod tokens;
+mod trust;
 
 pub use openapi::openapi;
 pub use routes::router;

@@ -81,7 +81,7 @@ fn operation(route: &Route) -> Operation {
             Presence::Optional => Required::False,
         };
         let content = Content::new(Some(RefOr::<Schema>::Ref(schema.clone())));
-        let body = RequestBodyBuilder::new().content("application/json", content).required(Some(required));
+        let body = RequestBodyBuilder::new().content(route.takes_media, content).required(Some(required));
         operation = operation.request_body(Some(body.build()));
     }
     operation = match route.access {

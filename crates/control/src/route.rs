@@ -114,6 +114,8 @@ pub struct Route {
     pub query: Vec<Parameter>,
     /// What the body is.
     pub takes: Option<(Ref, Presence)>,
+    /// The media type of the body.
+    pub takes_media: &'static str,
     /// What a success is.
     pub gives: Option<(&'static str, Option<Ref>)>,
     /// The status of a success.
@@ -164,6 +166,7 @@ impl Route {
             body_max: BODY_MAX,
             query: Vec::new(),
             takes,
+            takes_media: B::MEDIA_TYPE,
             gives,
             status: G::STATUS,
             schemas,

@@ -16,13 +16,13 @@ use crate::{
     dispatch::dispatch,
     events,
     fault::Fault,
-    grants, groups, headers, health, ledger, me, notices,
+    grants, groups, headers, health, identity, ledger, me, notices,
     openapi::openapi,
     pages, people, policy, requests, resources,
     route::Route,
     sessions, signin,
     state::{Control, State},
-    tokens,
+    tokens, trust,
 };
 
 /// Every route there is, by noun.
@@ -31,12 +31,14 @@ pub fn routes() -> Vec<Route> {
     [
         health::routes(),
         signin::routes(),
+        identity::routes(),
         me::routes(),
         tokens::routes(),
         people::routes(),
         groups::routes(),
         resources::routes(),
         policy::routes(),
+        trust::routes(),
         changes::routes(),
         requests::routes(),
         grants::routes(),

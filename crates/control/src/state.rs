@@ -28,6 +28,8 @@ impl State {
 pub struct ServerInfo {
     /// The version of the server.
     pub version: String,
+    /// The address that browsers reach it by: `https://host:port`.
+    pub url: String,
     /// The certificate authority of the API and the gateway, PEM.
     pub authority_pem: String,
     /// Where database clients connect: `host:port`, at least one.

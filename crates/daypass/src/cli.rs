@@ -9,8 +9,8 @@ use crate::{
     failure::Failure,
     say, serve,
     verbs::{
-        Context, Format, answering, asking, changes, connect, exec, factors, grants, ledger, notices, people, policy,
-        resources, sessions, show, signin, tokens,
+        Context, Format, ambient, answering, asking, changes, connect, exec, factors, grants, ledger, notices, people,
+        policy, resources, sessions, show, signin, tokens, trust,
     },
 };
 
@@ -195,6 +195,9 @@ pub enum Verb {
     /// Policies
     #[command(subcommand, after_help = "Example: daypass policy apply policies/ --dry-run")]
     Policy(policy::PolicyVerb),
+    /// Whose word is taken for who somebody is: identity providers, tokens of workloads
+    #[command(subcommand, after_help = "Example: daypass trust apply -f trust.toml --dry-run")]
+    Trust(trust::TrustVerb),
     /// List changes that wait for a second administrator
     #[command(after_help = "Example: daypass changes --all")]
     Changes {
@@ -285,6 +288,10 @@ pub async fn run(cli: Cli) -> Result<(), Failure> {
 
 async fn client_verb(context: &mut Context, verb: Verb) -> Result<(), Failure> {
     match verb {
+        Verb::Setup(_) | Verb::Login(_) | Verb::Logout | Verb::Accept(_) => {}
+        _ => ambient::come_in(context).await?,
+    }
+    match verb {
         Verb::Setup(args) => signin::setup(context, args).await,
         Verb::Login(args) => signin::login(context, args).await,
         Verb::Logout => signin::logout(context).await,
@@ -327,6 +334,7 @@ async fn client_verb(context: &mut Context, verb: Verb) -> Result<(), Failure> {
         Verb::Group(verb) => people::group(context, verb).await,
         Verb::Token(verb) => tokens::token(context, verb).await,
         Verb::Policy(verb) => policy::policy(context, verb).await,
+        Verb::Trust(verb) => trust::trust(context, verb).await,
         Verb::Changes { all } => {
             changes::list(context, if all { WhichChanges::All } else { WhichChanges::Pending }).await
         }

@@ -19,6 +19,7 @@ pub mod resource;
 pub mod session;
 pub mod statement;
 pub mod time;
+pub mod trust;
 
 pub use digest::Digest;
 pub use id::*;

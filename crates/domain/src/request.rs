@@ -16,6 +16,7 @@ use crate::{
     grant::Refusal,
     principal::Person,
     statement::{Looked, Wants},
+    trust::Attributes,
 };
 
 /// A wish for a role on a resource, for a reason and a while.
@@ -70,6 +71,9 @@ pub struct Asked {
     /// What it is for: sessions, or one statement.
     #[serde(default, skip_serializing_if = "Wants::is_sessions")]
     pub wants: Wants,
+    /// What the token said by which a workload asked: of a person nothing. Names and identifiers, never free text (I9).
+    #[serde(default, skip_serializing_if = "Attributes::is_empty")]
+    pub claims: Attributes,
 }
 
 /// The reason for a request.

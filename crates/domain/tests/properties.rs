@@ -145,6 +145,7 @@ proptest! {
             reason: Reason::Missing,
             second_factor_age_s: None,
             wants: Wants::Sessions,
+        claims: daypass_domain::trust::Attributes::default(),
         };
         let state = RequestState::Pending { expires: t(1_000) };
         let digest = asked.digest();

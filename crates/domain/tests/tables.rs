@@ -72,6 +72,7 @@ fn asked() -> Asked {
         reason: Reason::Missing,
         second_factor_age_s: None,
         wants: Wants::Sessions,
+        claims: daypass_domain::trust::Attributes::default(),
     }
 }
 

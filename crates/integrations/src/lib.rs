@@ -5,4 +5,5 @@
 
 pub mod http;
 pub mod notices;
+pub mod oidc;
 mod tls;

@@ -159,6 +159,7 @@ fn bare(principal: Party, resource: Thing, role: Name, at: Time) -> Input {
         ticket: None,
         second_factor_age_s: None,
         one_statement: false,
+        claims: daypass_domain::trust::Attributes::default(),
     };
     let used = Use { resource, role, asked, approvals: Vec::new() };
     Input { at, principal, act: Act::Use(Box::new(used)) }

@@ -11,7 +11,7 @@ use daypass_domain::{Name, Time};
 use crate::{
     Act, AskedFacts, Failure, Input, Party, PartyKind, PolicyRef, PolicySet, Scope, Thing, Verdict,
     quorum::Voices,
-    schema::{ActionWord, EntityKind, INSTALLATION, uid},
+    schema::{ASKED, ActionWord, EntityKind, INSTALLATION, uid},
     set::secs_up,
 };
 
@@ -53,6 +53,8 @@ impl Case {
         let (action, resource, above) = match &input.act {
             Act::Use(used) => {
                 let (role, thing) = add_role(&mut entities, &used.resource, &used.role)?;
+                let claims = used.asked.claims.iter().map(|(name, said)| (name.as_str(), said));
+                add(&mut entities, &uid(EntityKind::Claims, ASKED), Vec::new(), [], claims)?;
                 (ActionWord::Use, role, Some(thing))
             }
             Act::Revoke { resource, role, .. } => {
@@ -165,6 +167,7 @@ fn asked_of_use(asked: &AskedFacts) -> Vec<Pair> {
         ("ticket_given", Value::new_bool(asked.ticket.is_some())),
         ("for_other", Value::new_bool(asked.requester != asked.beneficiary)),
         ("one_statement", Value::new_bool(asked.one_statement)),
+        ("claims", entity(EntityKind::Claims, ASKED)),
     ];
     pairs.extend(asked.ticket.as_ref().map(|t| ("ticket", text(&t.to_string()))));
     pairs.extend(mfa(asked.second_factor_age_s));
@@ -203,15 +206,15 @@ fn installation() -> EntityUid {
 
 type Added = BTreeMap<EntityUid, Entity>;
 
-fn add(
+fn add<'a>(
     entities: &mut Added,
     uid: &EntityUid,
     attributes: Vec<Pair>,
     parents: impl IntoIterator<Item = EntityUid>,
-    tags: &BTreeMap<Name, Name>,
+    tags: impl IntoIterator<Item = (&'a str, &'a str)>,
 ) -> Result<(), String> {
     let attributes = attributes.into_iter().map(|(k, v)| (k.to_owned(), v));
-    let tags = tags.iter().map(|(k, v)| (k.to_string(), text(v.as_str())));
+    let tags = tags.into_iter().map(|(k, v)| (k.to_owned(), text(v)));
     let made = Entity::new_with_tags(uid.clone(), attributes, parents, tags).map_err(|e| e.to_string())?;
     entities.insert(uid.clone(), made);
     Ok(())
@@ -226,22 +229,21 @@ fn add_groups<'a>(entities: &mut Added, names: impl IntoIterator<Item = &'a Name
 }
 
 fn add_party(entities: &mut Added, party: &Party) -> Result<EntityUid, String> {
-    let none = BTreeMap::new();
     let groups = add_groups(entities, &party.groups);
     let name = ("name", text(party.name.as_str()));
     match &party.kind {
         PartyKind::User => {
             let user = uid(EntityKind::User, &party.name);
-            add(entities, &user, vec![name], groups, &none)?;
+            add(entities, &user, vec![name], groups, [])?;
             Ok(user)
         }
         PartyKind::Workload { owner } => {
             let theirs = add_groups(entities, &owner.groups);
             let held = uid(EntityKind::User, &owner.name);
-            add(entities, &held, vec![("name", text(owner.name.as_str()))], theirs, &none)?;
+            add(entities, &held, vec![("name", text(owner.name.as_str()))], theirs, [])?;
             let workload = uid(EntityKind::Workload, &party.name);
             let attributes = vec![name, ("owner", Value::new_entity_uid(held))];
-            add(entities, &workload, attributes, groups, &none)?;
+            add(entities, &workload, attributes, groups, [])?;
             Ok(workload)
         }
     }
@@ -259,7 +261,8 @@ fn add_thing(entities: &mut Added, thing: &Thing) -> Result<EntityUid, String> {
         ("environment", entity(EntityKind::Environment, thing.environment.as_str())),
         ("classification", Value::new_set(classes)),
     ];
-    add(entities, &resource, attributes, [], &thing.tags)?;
+    let tags = thing.tags.iter().map(|(k, v)| (k.as_str(), v.as_str()));
+    add(entities, &resource, attributes, [], tags)?;
     Ok(resource)
 }
 
@@ -268,6 +271,6 @@ fn add_role(entities: &mut Added, thing: &Thing, role: &Name) -> Result<(EntityU
     // Neither name can hold a slash, so no two roles share this id.
     let uid = uid(EntityKind::Role, format!("{}/{role}", thing.name));
     let attributes = vec![("name", text(role.as_str())), ("resource", Value::new_entity_uid(resource.clone()))];
-    add(entities, &uid, attributes, [resource.clone()], &BTreeMap::new())?;
+    add(entities, &uid, attributes, [resource.clone()], [])?;
     Ok((uid, resource))
 }

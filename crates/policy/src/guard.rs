@@ -13,6 +13,7 @@ use daypass_domain::{
     principal::{Kind, Principal, Standing},
     request::{Purpose, TicketRef},
     resource::Labels,
+    trust::{ATTRIBUTES_MAX, Attributes},
 };
 
 use crate::{
@@ -118,10 +119,16 @@ impl MadeUp {
         let used = Use { resource: thing.clone(), role: role.clone(), asked: first.clone(), approvals: Vec::new() };
         let mut input = Input { at, principal: party.clone(), act: Act::Use(Box::new(used)) };
         // What Cedar won't take is a no when it is judged, too.
-        let Ok(case) = Case::of(&input) else { return Ok(()) };
+        let Ok(mut case) = Case::of(&input) else { return Ok(()) };
+        let mut said = &first.claims;
         for asked in &self.asked {
             if let Act::Use(used) = &mut input.act {
                 used.asked = asked.clone();
+            }
+            if *said != asked.claims {
+                said = &asked.claims;
+                let Ok(other) = Case::of(&input) else { continue };
+                case = other;
             }
             let verdict = case.judge(policies, &input.act, &BTreeSet::new());
             if verdict.is_permitted() {
@@ -163,6 +170,7 @@ fn asked(literals: &Literals) -> Result<Vec<AskedFacts>, TooMuch> {
         ticket: None,
         second_factor_age_s: Some(0),
         one_statement: false,
+        claims: Attributes::default(),
     };
     let mut all = vec![base];
     if literals.reads("for_other") {
@@ -190,6 +198,7 @@ fn asked(literals: &Literals) -> Result<Vec<AskedFacts>, TooMuch> {
         without.iter_mut().for_each(|a| a.second_factor_age_s = None);
         all.extend(without);
     }
+    vary(&mut all, &claims(literals)?, |a, said| a.claims = said.clone())?;
     Ok(all)
 }
 
@@ -208,6 +217,35 @@ fn vary<T>(all: &mut Vec<AskedFacts>, variations: &[T], set: impl Fn(&mut AskedF
     };
     *all = all.iter().flat_map(varied).collect();
     Ok(())
+}
+
+/// What a workload's token could say: nothing, every tag the same, and each tag one of the texts that it is held against.
+fn claims(literals: &Literals) -> Result<Vec<Attributes>, TooMuch> {
+    if !literals.reads("claims") {
+        return Ok(vec![Attributes::default()]);
+    }
+    let mut all = vec![BTreeMap::new()];
+    for (tag, texts) in &literals.tags {
+        let with = |said: &BTreeMap<String, String>| {
+            let with = |text: &String| {
+                said.iter().map(|(k, v)| (k.clone(), v.clone())).chain([(tag.clone(), text.clone())]).collect()
+            };
+            texts.iter().map(with).collect::<Vec<BTreeMap<String, String>>>()
+        };
+        let more: Vec<_> = all.iter().flat_map(with).collect();
+        if all.len() + more.len() > CASES_MAX {
+            return Err(TooMuch);
+        }
+        all.extend(more);
+    }
+    for word in &literals.strings {
+        all.push(literals.strings.iter().map(|tag| (tag.clone(), word.clone())).collect());
+    }
+    let read = |said: BTreeMap<String, String>| {
+        let named = said.into_iter().filter_map(|(tag, text)| Some((tag.parse().ok()?, Some(text))));
+        Attributes::new(named.take(ATTRIBUTES_MAX)).ok()
+    };
+    Ok(all.into_iter().filter_map(read).collect())
 }
 
 /// Those that are named, and one that isn't.

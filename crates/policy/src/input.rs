@@ -11,6 +11,7 @@ use daypass_domain::{
     principal::Person,
     request::{Asked, Purpose, Reason, Request, Start, TicketRef},
     resource::{Classification, Environment, Resource, Target},
+    trust::Attributes,
 };
 use serde::{Deserialize, Serialize};
 
@@ -186,6 +187,9 @@ pub struct AskedFacts {
     /// Whether it is for one statement, and not for sessions.
     #[serde(default)]
     pub one_statement: bool,
+    /// What the token said by which a workload asked.
+    #[serde(default, skip_serializing_if = "Attributes::is_empty")]
+    pub claims: Attributes,
 }
 
 /// One person's standing yes.
@@ -313,6 +317,7 @@ impl AskedFacts {
             ticket: asked.ticket.clone(),
             second_factor_age_s: asked.second_factor_age_s,
             one_statement: !asked.wants.is_sessions(),
+            claims: asked.claims.clone(),
         }
     }
 }

@@ -1,7 +1,7 @@
 //! What a policy names: read from its parsed form, to find which quorums there are, what could be tried, and what is
 //! named but doesn't exist.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use cedar_policy::{EntityUid, Policy};
 use serde_json::Value;
@@ -24,6 +24,8 @@ pub(crate) struct Literals {
     pub reads_principal: bool,
     /// Whether it reads tags.
     pub reads_tags: bool,
+    /// What each tag is held against: the tag's name, and texts that it could be.
+    pub tags: BTreeMap<String, BTreeSet<String>>,
 }
 
 impl Literals {
@@ -46,6 +48,9 @@ impl Literals {
         self.attributes.extend(other.attributes.iter().cloned());
         self.reads_principal |= other.reads_principal;
         self.reads_tags |= other.reads_tags;
+        for (tag, texts) in &other.tags {
+            self.tags.entry(tag.clone()).or_default().extend(texts.iter().cloned());
+        }
     }
 
     /// The ids of the entities of one kind.
@@ -95,10 +100,31 @@ impl Literals {
             }
             self.strings.insert(sample);
         }
+        self.note_tags(map);
         let equal_to = |side: &str| map.get("==").and_then(|e| e.pointer(side)).and_then(Value::as_str);
         for (left, right) in [("/left/./attr", "/right/Value"), ("/right/./attr", "/left/Value")] {
             if let (Some("ticket"), Some(key)) = (equal_to(left), equal_to(right)) {
                 self.ticket_patterns.insert((key.to_owned(), key.to_owned()));
+            }
+        }
+    }
+}
+
+impl Literals {
+    /// What a tag is compared with, by whichever sign.
+    fn note_tags(&mut self, map: &serde_json::Map<String, Value>) {
+        for (sign, compared) in map {
+            let sides = [compared.get("left"), compared.get("right")];
+            let tag = |side: &Value| side.pointer("/getTag/right/Value").and_then(Value::as_str).map(ToOwned::to_owned);
+            let Some(tag) = sides.iter().flatten().find_map(|side| tag(side)) else { continue };
+            let texts = self.tags.entry(tag).or_default();
+            if sign == "like" {
+                texts.insert(pattern(compared.get("pattern")).1);
+            }
+            for side in sides.into_iter().flatten() {
+                let listed = side.get("Set").and_then(Value::as_array).into_iter().flatten();
+                let values = std::iter::once(side).chain(listed).filter_map(|v| v.get("Value")?.as_str());
+                texts.extend(values.map(ToOwned::to_owned));
             }
         }
     }

@@ -78,6 +78,7 @@ kinds! {
     Classification = "Classification",
     Kind = "Kind",
     Purpose = "Purpose",
+    Claims = "Claims",
     Resource = "Resource",
     Role = "Role",
     Installation = "Installation",
@@ -85,6 +86,9 @@ kinds! {
 
 /// The id of the one installation.
 pub(crate) const INSTALLATION: &str = "daypass";
+
+/// The id of what was said by the token that asked: a request has one.
+pub(crate) const ASKED: &str = "asked";
 
 /// An entity's uid.
 pub(crate) fn uid(kind: EntityKind, id: impl AsRef<str>) -> EntityUid {

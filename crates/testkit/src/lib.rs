@@ -1,7 +1,8 @@
-//! What tests share: throwaway servers with the world that they find there, what mail and messages are sent to, and
-//! a world that stands still.
+//! What tests share: throwaway servers with the world that they find there, what mail and messages are sent to, an issuer
+//! of tokens, and a world that stands still.
 
 pub mod certificate;
+pub mod issuer;
 pub mod mail;
 pub mod pg;
 mod python;

@@ -6,6 +6,8 @@
 //! - [`scram`]: SCRAM-SHA-256 and SCRAM-SHA-256-PLUS, both sides.
 //! - [`postgres`]: the PostgreSQL frontend/backend protocol, version 3: the client's door, the target's
 //!   handshake, and the relay between them.
+//! - [`jwt`]: signed tokens as they come from outside, read and not yet believed.
 
+pub mod jwt;
 pub mod postgres;
 pub mod scram;

@@ -23,6 +23,7 @@ const OWNED: &[Owned] = &[
     Owned { name: "cedar-policy", owners: &["policy"], testers: &[] },
     Owned { name: "clap", owners: &["daypass"], testers: &[] },
     Owned { name: "clap_complete", owners: &["daypass"], testers: &[] },
+    Owned { name: "jsonwebtoken", owners: &["integrations"], testers: &[] },
     Owned { name: "reqwest", owners: &["daypass", "integrations"], testers: &[] },
     Owned { name: "lettre", owners: &["integrations"], testers: &[] },
     Owned {

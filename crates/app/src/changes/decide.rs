@@ -315,7 +315,7 @@ impl App {
     /// Looking at what was proposed is for those who could propose: of any subject.
     async fn may_look(&self, actor: &Actor) -> Result<()> {
         let mut refused = None;
-        for subject in [super::PRINCIPAL, super::GROUP, super::TOKEN, super::RESOURCE, super::POLICY] {
+        for subject in [super::PRINCIPAL, super::GROUP, super::TOKEN, super::RESOURCE, super::TRUST, super::POLICY] {
             match self.may_administer(actor, subject).await {
                 Ok(_) => return Ok(()),
                 Err(problem) => refused = Some(problem),

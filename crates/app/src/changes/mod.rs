@@ -27,6 +27,7 @@
 //! | disable or remove the other administrators, to be alone again | four eyes never go back, and the last administrator stays |
 //! | propose two changes that are fine apart, and approve on an outdated plan | refused: the base has moved |
 //! | invite oneself again, alone, and so be locked out with a code lost | refused for the last who can sign in |
+//! | trust a provider or an issuer of one's own, or let a token or a group of one's own be taken for more | it is a change |
 //! | let an approver approve something else than they saw | content is fixed by its digest, and the payload is checked against it |
 //!
 //! What one administrator can do alone takes away: disable, remove, revoke. And empty groups can be made, which no
@@ -130,6 +131,13 @@ pub enum Proposal {
         /// Its text.
         text: String,
     },
+    /// Whose word is taken for who somebody is, as a document declares it.
+    Trust {
+        /// What the document is called, for messages.
+        file: String,
+        /// Its text.
+        text: String,
+    },
     /// A policy set.
     Policy {
         /// File name to Cedar text.
@@ -152,6 +160,7 @@ impl Proposal {
             Self::AddMember { .. } | Self::RemoveMember { .. } | Self::DeleteGroup { .. } => GROUP,
             Self::MakeToken { .. } => TOKEN,
             Self::Resources { .. } => RESOURCE,
+            Self::Trust { .. } => TRUST,
             Self::Policy { .. } => POLICY,
         }
     }
@@ -165,6 +174,8 @@ pub const GROUP: &str = "group";
 pub const TOKEN: &str = "token";
 /// The subject of changes to resources.
 pub const RESOURCE: &str = "resource";
+/// The subject of changes to whose word is taken.
+pub const TRUST: &str = "trust";
 /// The subject of changes to policies.
 pub const POLICY: &str = "policy";
 
@@ -237,6 +248,8 @@ pub(crate) enum Base {
     Nothing,
     /// These resources in these versions; none where there was none.
     Resources { versions: BTreeMap<Name, Option<u64>> },
+    /// This trust; none where there was none.
+    Trust { digest: Option<Digest> },
     /// This policy set.
     Policy { digest: Digest },
 }

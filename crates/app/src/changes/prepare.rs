@@ -10,7 +10,7 @@ use daypass_domain::{
 use daypass_policy::PolicySet;
 use daypass_ports::{
     record::{Commit, Entry, Part, Read, Scope},
-    rows::{Factors, FourEyes, Settings},
+    rows::{Factors, FourEyes, Link, Settings, key},
 };
 
 use super::{Base, Doers, Handed, Kept, Proposal};
@@ -83,6 +83,7 @@ impl App {
                 self.plan_token_for(workload, scopes, *lasts, hand).await
             }
             Proposal::Resources { file, text } => self.plan_resource_rows(file, text).await,
+            Proposal::Trust { file, text } => self.plan_trust(file, text).await,
             Proposal::Policy { files } => self.plan_policy_switch(files, doers).await,
         }
     }
@@ -165,8 +166,9 @@ impl App {
         let Some(principal) = self.store_ref().get::<Principal>(&id.to_string()).await? else { return Ok(false) };
         let factors = self.store_ref().get::<Factors>(&id.to_string()).await?;
         let has_password = factors.is_some_and(|f| f.value.password.is_some()) || took_up == Some(id);
+        let linked = !self.store_ref().find::<Link>(key::LINKED, &id.to_string()).await?.is_empty();
         let active = principal.value.is_active() || enabled == Some(id);
-        Ok(principal.value.kind == Kind::User && active && has_password)
+        Ok(principal.value.kind == Kind::User && active && (has_password || linked))
     }
 
     /// Whether somebody would be left who administers, without this one.

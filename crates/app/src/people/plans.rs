@@ -6,7 +6,7 @@ use daypass_domain::{
 };
 use daypass_ports::{
     record::{Commit, Read},
-    rows::{Enrolment, Factors, Invitation, SignIn, Token, key},
+    rows::{Enrolment, Factors, Invitation, Link, SignIn, Token, key},
 };
 
 use super::invite::{Half, INVITATION_KEY, INVITATION_LASTS, half_hash, half_of, invitation_hash, whole};
@@ -72,6 +72,11 @@ impl App {
             ids: vec![("subject_principal", user.value.id.to_string())],
             ..Prepared::default()
         };
+        if !self.store_ref().find::<Link>(key::LINKED, &user.value.id.to_string()).await?.is_empty() {
+            prepared
+                .words
+                .push(format!("mind that `{name}` can go on signing in by a provider: disable them to bar that"));
+        }
         // Barred until then: so somebody else must be able to mend it when the code is lost.
         self.must_leave_an_administrator(&self.administrators().await?.value, user.value.id).await?;
         prepared.commit.expect(&user);

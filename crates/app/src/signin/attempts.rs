@@ -123,6 +123,11 @@ impl Attempts {
         self.inner().peers.of(&network(peer).to_string(), now).take(PEER, now).map_err(waits)
     }
 
+    /// It was no guess of a code: that try is given back.
+    pub(crate) fn give_back_code(&self, peer: IpAddr, now: Boot) {
+        self.inner().peers.of(&network(peer).to_string(), now).give_back(PEER);
+    }
+
     /// The try was no guess: it is given back, and the address is known for this name from now on.
     pub(super) fn give_back(&self, name: &str, peer: IpAddr, now: Boot) {
         let peer = network(peer);

@@ -16,7 +16,7 @@ use daypass_ports::{
 };
 use subtle::ConstantTimeEq as _;
 
-use super::{Caller, SignInInput, caller::nobody};
+use super::{Begun, Caller, SignInInput, caller::nobody};
 use crate::{App, Problem, Result};
 
 /// What the secret of a browser's sign-in begins with.
@@ -37,6 +37,12 @@ pub struct BrowserSignIn {
     pub cookie: Secret,
     /// Until when it is good, however it is used.
     pub expires: Time,
+}
+
+impl BrowserSignIn {
+    pub(super) fn of(begun: Begun<()>) -> Self {
+        Self { principal: begun.sign_in.principal, cookie: begun.token, expires: begun.sign_in.expires }
+    }
 }
 
 /// Whether a person used a sign-in, or a page looked for what is new by itself.
@@ -83,8 +89,7 @@ impl App {
     /// # Errors
     /// As [`App::sign_in`].
     pub async fn sign_in_browser(&self, input: SignInInput) -> Result<BrowserSignIn> {
-        let begun = self.come_in(&input, KeptBy::Browser, |_, _| Ok(())).await?;
-        Ok(BrowserSignIn { principal: begun.sign_in.principal, cookie: begun.token, expires: begun.sign_in.expires })
+        Ok(BrowserSignIn::of(self.come_in(&input, KeptBy::Browser, |_, _| Ok(())).await?))
     }
 
     /// Who calls with this cookie.

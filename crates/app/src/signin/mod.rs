@@ -9,6 +9,7 @@
 //! | `browser` | the sign-in that a browser keeps: its end when nobody uses it, the token of its forms |
 //! | `factors` | enrolling, showing again, changing the password |
 //! | `connection` | the secret that clients prove at the gateway |
+//! | `provider` | in on the word of an identity provider |
 //! | `attempts` | how often somebody may try |
 //!
 //! An unknown name, a disabled account, an invitation that wasn't taken up and a wrong password cost the same work and
@@ -20,6 +21,7 @@ mod caller;
 mod connection;
 mod factors;
 mod password;
+mod provider;
 mod totp;
 
 use std::net::IpAddr;
@@ -29,8 +31,9 @@ use daypass_domain::{
     principal::{Kind, Principal, SecondFactor},
 };
 use daypass_ports::{
+    identity::IdentityError,
     record::{Commit, Read},
-    rows::{Enrolment, Factors, KeptBy, SignIn, key},
+    rows::{Enrolment, Factors, KeptBy, SignIn, SignInWord, key},
     secret::Secret,
 };
 use serde::Serialize;
@@ -43,6 +46,8 @@ pub use caller::{Caller, Credential, SIGN_IN_PREFIX, Scopes, TOKEN_PREFIX};
 pub use connection::ConnectionSecretGiven;
 pub use factors::{FRESH, Freshness, TotpEnrolment};
 pub use password::{PASSWORD_MAX, PASSWORD_MIN, check_new_password};
+pub(crate) use provider::Spent;
+pub use provider::{Began, Came, CameBack, DeviceBegan, Finished, FinishedInBrowser, ProviderView, Return};
 pub use totp::code_for;
 
 use crate::{
@@ -94,6 +99,19 @@ struct Begun<T> {
     more: T,
 }
 
+impl SignedIn {
+    fn of(begun: Begun<Secret>) -> Self {
+        Self {
+            principal: begun.sign_in.principal,
+            token: begun.token,
+            connection_user: begun.user,
+            connection_secret: begun.more,
+            expires: begun.sign_in.expires,
+            second_factor: begun.sign_in.second_factor,
+        }
+    }
+}
+
 #[derive(Serialize)]
 struct Origin<'a> {
     peer: IpAddr,
@@ -109,15 +127,7 @@ impl App {
     /// is enrolled and its code is missing or wrong, or when there were too many attempts.
     pub async fn sign_in(&self, input: SignInInput) -> Result<SignedIn> {
         let connection = |factors: &mut Factors, now: Time| self.connection_secret_until(factors, now + SIGN_IN_LASTS);
-        let begun = self.come_in(&input, KeptBy::Program, connection).await?;
-        Ok(SignedIn {
-            principal: begun.sign_in.principal,
-            token: begun.token,
-            connection_user: begun.user,
-            connection_secret: begun.more,
-            expires: begun.sign_in.expires,
-            second_factor: begun.sign_in.second_factor,
-        })
+        Ok(SignedIn::of(self.come_in(&input, KeptBy::Program, connection).await?))
     }
 
     /// Lets a person in who proves who they are: whatever keeps their sign-in, the limits, the work and the answers are
@@ -180,19 +190,7 @@ impl App {
         let mut next = factors.value.clone();
         let second_factor = self.second_factor_at_sign_in(&mut next, input.code.as_ref().map(Secret::expose), now)?;
         let more = more(&mut next, now)?;
-        let (token, hash) = self.new_bearer(match kept_by {
-            KeptBy::Program => SIGN_IN_PREFIX,
-            KeptBy::Browser => BROWSER_PREFIX,
-        });
-        let sign_in = SignIn {
-            id: SignInId::new(now, self.id_bytes()),
-            principal: id,
-            hash,
-            kept_by,
-            second_factor,
-            since: now,
-            expires: now + SIGN_IN_LASTS,
-        };
+        let (sign_in, token) = self.new_sign_in(id, kept_by, second_factor, SignInWord::Own);
         let mut commit = Commit::default();
         commit.expect(&principal);
         commit.replace(&factors, &next);
@@ -203,6 +201,23 @@ impl App {
         commit.entry(administration(event::SIGNED_IN, ids, self.region().await?, vec![part]));
         let begun = Begun { sign_in, token, user: principal.value.name.clone(), more };
         Ok(self.commit(commit, begun).await?.into_effect())
+    }
+
+    /// A sign-in that begins now, before it is durable, and its secret.
+    fn new_sign_in(
+        &self,
+        principal: PrincipalId,
+        kept_by: KeptBy,
+        second_factor: SecondFactor,
+        word: SignInWord,
+    ) -> (SignIn, Secret) {
+        let since = self.now();
+        let (token, hash) = self.new_bearer(match kept_by {
+            KeptBy::Program => SIGN_IN_PREFIX,
+            KeptBy::Browser => BROWSER_PREFIX,
+        });
+        let (id, expires) = (SignInId::new(since, self.id_bytes()), since + SIGN_IN_LASTS);
+        (SignIn { id, principal, hash, kept_by, second_factor, since, expires, word }, token)
     }
 
     fn second_factor_at_sign_in(&self, factors: &mut Factors, code: Option<&str>, now: Time) -> Result<SecondFactor> {
@@ -270,7 +285,7 @@ impl App {
 
     /// A failure is told to the ledger: whose name it was, when it is somebody's, and never what was typed (people type
     /// passwords into the wrong field). How many are told is bounded, so that nobody fills the ledger from outside.
-    async fn record_failure(&self, whom: Option<PrincipalId>, peer: IpAddr) {
+    pub(crate) async fn record_failure(&self, whom: Option<PrincipalId>, peer: IpAddr) {
         if !self.limits.record_failure(self.clock.boot()) {
             return;
         }
@@ -297,6 +312,31 @@ impl App {
         let secret = Secret::new(format!("{prefix}{}", data_encoding::BASE64URL_NOPAD.encode(&*random)));
         let hash = hash_of(secret.expose());
         (secret, hash)
+    }
+}
+
+/// What an identity provider's no, or its absence, means for whoever wants in.
+pub(crate) fn of_identity(error: IdentityError) -> Problem {
+    let what = error.to_string();
+    match error {
+        IdentityError::Refused(_) => {
+            Problem::new(ProblemKind::Unauthenticated, "token_refused", what, "get a new one, for this audience")
+        }
+        IdentityError::Denied { .. } => {
+            Problem::new(ProblemKind::Unauthenticated, "provider_denied", what, "begin again")
+        }
+        IdentityError::Unreachable { .. } => Problem::new(
+            ProblemKind::Unavailable,
+            "provider_away",
+            what,
+            "try again; who is signed in stays so, and whoever has a password can sign in by it",
+        ),
+        IdentityError::Unusable { .. } => Problem::new(
+            ProblemKind::Unavailable,
+            "provider_unusable",
+            what,
+            "an administrator should look at `daypass trust`, and at the provider's settings",
+        ),
     }
 }
 

@@ -1,5 +1,6 @@
 //! Administering: each verb's happy path and refusals, on a real store, with a clock that is set by hand.
 
+mod exchange;
 mod four_eyes;
 mod notices;
 mod people;

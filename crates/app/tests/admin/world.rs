@@ -67,6 +67,7 @@ pub fn parts(store: Arc<SqliteStore>, clock: Arc<SetClock>, random: u64) -> Part
         store,
         targets: Arc::new(NoTargets),
         credentials: Arc::new(NoCredentials),
+        identity: Arc::new(daypass_integrations::oidc::Oidc::new(daypass_integrations::oidc::Ages::default())),
         clock,
         random: Arc::new(Counted::from(random)),
         keys: MasterKey::from_bytes([7; 32]),

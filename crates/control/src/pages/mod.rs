@@ -7,6 +7,7 @@
 //! | --- | --- |
 //! | the frame of every page, its headers, redirects | `shell` |
 //! | the cookie that a sign-in is kept in | `cookie` |
+//! | going to a provider, and coming back | `by_provider` |
 //! | how a form of another site is told from one of ours | `forgery` |
 //! | what went wrong, as a page | `refusal` |
 //! | style and script | `assets`, `crates/control/assets/` |
@@ -15,6 +16,7 @@
 mod access;
 mod ask;
 mod assets;
+mod by_provider;
 mod cookie;
 mod forgery;
 mod inbox;
@@ -31,7 +33,14 @@ pub(crate) use refusal::refusal;
 use crate::route::Route;
 
 pub(crate) fn routes() -> Vec<Route> {
-    let all =
-        [assets::routes(), sign_in::routes(), access::routes(), ask::routes(), request::routes(), inbox::routes()];
+    let all = [
+        assets::routes(),
+        sign_in::routes(),
+        by_provider::routes(),
+        access::routes(),
+        ask::routes(),
+        request::routes(),
+        inbox::routes(),
+    ];
     all.into_iter().flatten().map(Route::for_browsers).collect()
 }

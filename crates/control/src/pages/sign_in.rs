@@ -2,7 +2,10 @@
 
 use askama::Template;
 use axum::http::{StatusCode, header};
-use daypass_app::{entry::event, signin::SignInInput};
+use daypass_app::{
+    entry::event,
+    signin::{ProviderView, SignInInput},
+};
 use daypass_ports::secret::Secret;
 use serde::Deserialize;
 
@@ -39,6 +42,8 @@ struct Page {
     name: String,
     next: String,
     wrong: Wrong,
+    /// What one can sign in by, beside a password.
+    providers: Vec<ProviderView>,
 }
 
 /// What was wrong with what somebody gave.
@@ -65,7 +70,7 @@ struct Given {
 }
 
 /// A field that is wiped.
-struct Secretly(Secret);
+pub(super) struct Secretly(pub Secret);
 
 impl<'de> Deserialize<'de> for Secretly {
     fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> std::result::Result<Self, D::Error> {
@@ -76,15 +81,16 @@ impl<'de> Deserialize<'de> for Secretly {
 async fn show(call: Call) -> Result<Raw> {
     // Whatever else the address says isn't ours to mind.
     let asked: Asked = serde_urlencoded::from_str(call.uri.query().unwrap_or_default()).unwrap_or_default();
-    shell::page(&page(String::new(), &asked.next, Wrong::Nothing))
+    shell::page(&page(&call, String::new(), &asked.next, Wrong::Nothing).await?)
 }
 
-fn page(name: String, next: &str, wrong: Wrong) -> Page {
-    Page { shell: Shell::of_nobody("Sign in"), name, next: own_place(next).to_owned(), wrong }
+async fn page(call: &Call, name: String, next: &str, wrong: Wrong) -> Result<Page> {
+    let providers = call.app().providers().await?;
+    Ok(Page { shell: Shell::of_nobody("Sign in"), name, next: own_place(next).to_owned(), wrong, providers })
 }
 
 /// A path of this site, and nothing that could lead elsewhere.
-fn own_place(next: &str) -> &str {
+pub(super) fn own_place(next: &str) -> &str {
     let plain = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'/' | b'_' | b'-');
     if next.starts_with('/') && !next.starts_with("//") && next.bytes().all(plain) { next } else { "/" }
 }
@@ -99,7 +105,7 @@ async fn sign_in(call: Call, Form(given): Form<Given>) -> Result<Raw> {
     };
     let made = match call.app().sign_in_browser(input).await {
         Ok(made) => made,
-        Err(problem) => return again(given.name, &given.next, &Fault::from(problem)),
+        Err(problem) => return again(&call, given.name, &given.next, &Fault::from(problem)).await,
     };
     let mut response = redirect(own_place(&given.next));
     response.0.headers_mut().insert(header::SET_COOKIE, cookie::keep(&made, call.app().time())?);
@@ -107,7 +113,7 @@ async fn sign_in(call: Call, Form(given): Form<Given>) -> Result<Raw> {
 }
 
 /// The page again, with what was wrong. A name that was typed stays, a password doesn't.
-fn again(name: String, next: &str, fault: &Fault) -> Result<Raw> {
+async fn again(call: &Call, name: String, next: &str, fault: &Fault) -> Result<Raw> {
     let problem = fault.problem();
     let wrong = match problem.code.as_str() {
         "second_factor_needed" => Wrong::CodeNeeded,
@@ -117,7 +123,7 @@ fn again(name: String, next: &str, fault: &Fault) -> Result<Raw> {
         _ => return Err(fault.clone()),
     };
     let status = if fault.status() == StatusCode::FORBIDDEN { StatusCode::OK } else { fault.status() };
-    shell::show(&page(name.chars().take(64).collect(), next, wrong), status)
+    shell::show(&page(call, name.chars().take(64).collect(), next, wrong).await?, status)
 }
 
 async fn sign_out(call: Call, _: Form<NoFields>) -> Result<Raw> {

@@ -70,7 +70,12 @@ async fn sign_in(call: Call, Json(body): Json<SignIn>) -> Result<Created<SignedI
         peer: call.peer.ip(),
     };
     let made = call.app().sign_in(input).await?;
-    Ok(Created(SignedIn {
+    Ok(Created(signed_in(&call, made)))
+}
+
+/// A sign-in, on its way out, once.
+pub(crate) fn signed_in(call: &Call, made: daypass_app::signin::SignedIn) -> SignedIn {
+    SignedIn {
         principal: PrincipalId::of(made.principal),
         token: shown(&made.token),
         connection_user: made.connection_user.to_string(),
@@ -82,7 +87,7 @@ async fn sign_in(call: Call, Json(body): Json<SignIn>) -> Result<Created<SignedI
         },
         gateway: call.control.state.info.gateways.clone(),
         log_key: call.app().store().log_key(),
-    }))
+    }
 }
 
 async fn sign_out(call: Call, _: Empty) -> Result<Done> {

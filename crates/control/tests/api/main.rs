@@ -5,6 +5,7 @@ mod documents;
 mod errors;
 mod follow;
 mod idempotency;
+mod identity;
 mod matrix;
 mod over_tls;
 mod pages;

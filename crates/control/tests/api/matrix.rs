@@ -30,7 +30,11 @@ const CALLERS: [(&str, &str); 8] = [
 ];
 
 /// What can succeed only once, or takes a code of this moment: audited by the test named here.
-const ELSEWHERE: [(&str, &str); 6] = [
+const ELSEWHERE: [(&str, &str); 10] = [
+    ("/v1/token", "identity::a_job_gets_a_token_for_its_own_and_both_are_in_its_entries"),
+    ("/v1/signin/oidc/finish", "crates/daypass/tests/house/oidc.rs"),
+    ("/signin/oidc/callback", "crates/daypass/tests/house/oidc_pages.rs"),
+    ("/signin/oidc/logout", "crates/daypass/tests/house/oidc.rs"),
     ("/v1/setup", "story::the_first_steps_are_audited"),
     ("/v1/invitations/accept", "story::the_first_steps_are_audited"),
     ("/v1/me/totp/confirm", "story::a_second_factor_is_enrolled_and_shown"),
@@ -98,7 +102,13 @@ async fn page(world: &World, route: &Route, caller: &str, person: &str) -> Ask {
             let (id, digest) = (made["id"].as_str().unwrap(), made["digest"].as_str().unwrap());
             (route.path.replace("{id}", id), format!("digest={digest}&note=not+today"))
         }
-        "GET /signin" | "POST /signout" | "GET /" | "GET /ask" | "GET /inbox" => (route.path.to_owned(), String::new()),
+        "GET /signin"
+        | "GET /signin/oidc/start"
+        | "GET /signin/oidc/callback"
+        | "POST /signout"
+        | "GET /"
+        | "GET /ask"
+        | "GET /inbox" => (route.path.to_owned(), String::new()),
         other => panic!("{other} has no authorization test: say here how it is called"),
     };
     if route.method == Method::GET {
@@ -183,6 +193,16 @@ async fn call(world: &World, route: &Route, caller: &str, person: &str) -> Ask {
     let mut ask = match signature.as_str() {
         "POST /v1/setup" => post(route.path, json!({"code": "a.b", "name": "eve", "password": PASSWORD})),
         "POST /v1/invitations/accept" => post(route.path, json!({"code": "a.b", "password": PASSWORD})),
+        "POST /v1/token" => post(route.path, json!({"grant_type": "password"})),
+        "POST /v1/signin/oidc/begin" => post(route.path, json!({"way": {"way": "device"}})),
+        "POST /v1/signin/oidc/finish" => post(route.path, json!({"attempt": "made up"})),
+        "POST /signin/oidc/logout" => post(route.path, json!({"logout_token": "made up"})),
+        "POST /v1/trust/apply" => post(
+            route.path,
+            json!({"file": "t.toml", "mode": "apply", "text": format!(
+                "[provider.corp]\nissuer = 'https://i.example'\nclient_id = '{}'", world.fresh("client")
+            )}),
+        ),
         "POST /v1/signin" => post(route.path, json!({"name": "dave", "password": PASSWORD})),
         "POST /v1/signin/second-factor" | "POST /v1/me/totp/confirm" => post(route.path, json!({"code": "000000"})),
         "POST /v1/signout" => {
@@ -294,6 +314,8 @@ async fn call(world: &World, route: &Route, caller: &str, person: &str) -> Ask {
         | "GET /v1/groups"
         | "GET /v1/resources"
         | "GET /v1/policy"
+        | "GET /v1/trust"
+        | "GET /v1/signin/providers"
         | "GET /v1/changes"
         | "GET /v1/requests"
         | "GET /v1/grants"

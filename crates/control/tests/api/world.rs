@@ -171,6 +171,7 @@ impl World {
             store: store.clone(),
             targets: Arc::new(NoTargets),
             credentials: Arc::new(AnyCredential),
+            identity: Arc::new(daypass_integrations::oidc::Oidc::new(daypass_integrations::oidc::Ages::default())),
             clock: clock.clone(),
             random: Arc::new(Counted::from(1)),
             keys: MasterKey::from_bytes([7; 32]),
@@ -183,6 +184,7 @@ impl World {
         let gateway = Arc::new(SaidGateway(std::sync::Mutex::new(gateway)));
         let info = ServerInfo {
             version: "0".to_owned(),
+            url: "https://localhost:7443".to_owned(),
             authority_pem: "-----BEGIN CERTIFICATE-----\n-----END CERTIFICATE-----\n".to_owned(),
             gateways: vec!["localhost:7432".to_owned()],
         };

@@ -3,9 +3,12 @@
 use std::time::Duration;
 
 use daypass_api::{
-    Mode, Page, Problem,
+    Mode, Page, Problem, SecretText,
     changes::{ApproveChange, Change, ChangeDetail, Proposed},
     grants::{Extend, Grant, Receipt, Revoke},
+    identity::{
+        self, ApplyTrust, BeginSignIn, FinishSignIn, Provider, SignInBegun, SignInFinished, TokenExchanged, Trust,
+    },
     ledger::LogKey,
     notices::{Notice, Trial, TryNotices},
     people::{Group, NewGroup, NewMail, NewUser, NewWorkload, Principal},
@@ -61,6 +64,42 @@ pub async fn accept(api: &Api, body: &AcceptInvitation) -> Result<Enrolled, Fail
 /// Signs in, or says why not: a code may be missing.
 pub async fn sign_in(api: &Api, body: &SignIn) -> Result<Result<SignedIn, Problem>, Failure> {
     api.try_post("/v1/signin", body).await
+}
+
+/// The providers that people sign in by.
+pub async fn providers(api: &Api) -> Result<Vec<Provider>, Failure> {
+    api.list("/v1/signin/providers").await
+}
+
+/// Begins a sign-in by a provider.
+pub async fn begin_sign_in(api: &Api, body: &BeginSignIn) -> Result<SignInBegun, Failure> {
+    api.post("/v1/signin/oidc/begin", body).await
+}
+
+/// Finishes a sign-in by a provider.
+pub async fn finish_sign_in(api: &Api, body: &FinishSignIn) -> Result<SignInFinished, Failure> {
+    api.post("/v1/signin/oidc/finish", body).await
+}
+
+/// A token of ours for a workload's own.
+pub async fn exchange(api: &Api, token: &SecretText, workload: Option<String>) -> Result<TokenExchanged, Failure> {
+    let mut pairs = vec![
+        ("grant_type", identity::TOKEN_EXCHANGE),
+        ("subject_token_type", identity::JWT_TYPE),
+        ("subject_token", token.expose()),
+    ];
+    pairs.extend(workload.as_deref().map(|workload| ("workload", workload)));
+    api.post_form("/v1/token", &pairs).await
+}
+
+/// Whose word is taken.
+pub async fn trust(api: &Api) -> Result<Trust, Failure> {
+    api.get("/v1/trust").await
+}
+
+/// Declares whose word is taken.
+pub async fn apply_trust(api: &Api, file: &str, text: String, mode: Mode) -> Result<Proposed, Failure> {
+    api.post("/v1/trust/apply", &ApplyTrust { file: file.to_owned(), text, mode }).await
 }
 
 /// Signs out.

@@ -45,7 +45,7 @@ impl Connection {
     /// The connection that is wanted, for who is signed in. With a token there is no sign-in, and a secret is asked
     /// for; it is kept like one.
     pub async fn prepare(profile: &Profile, api: &Api, wanted: &Wanted<'_>) -> Result<Self, Failure> {
-        let by_token = std::env::var_os("DAYPASS_TOKEN").is_some_and(|token| !token.is_empty());
+        let by_token = api.speaks_by_token();
         let kept = if by_token { None } else { kept_secret(profile) };
         let passfile = if by_token { Passfile::Token } else { Passfile::SignIn };
         let (user, gateways, secret) = match kept {

@@ -72,6 +72,18 @@ impl Api {
         Self { patience, ..self.clone() }
     }
 
+    /// The same server, as whoever holds this token.
+    #[must_use]
+    pub fn with_token(self, token: &str) -> Self {
+        Self { token: Some(token.to_owned()), ..self }
+    }
+
+    /// Whether it is an API token that speaks, not somebody who signed in.
+    #[must_use]
+    pub fn speaks_by_token(&self) -> bool {
+        self.token.as_ref().is_some_and(|token| token.starts_with(daypass_app::signin::TOKEN_PREFIX))
+    }
+
     /// Reads.
     pub async fn get<T: DeserializeOwned>(&self, path: &str) -> Result<T, Failure> {
         parse(&self.bytes(path).await?)
@@ -127,6 +139,15 @@ impl Api {
         answer.map(drop).map_err(|problem| refused(&problem))
     }
 
+    /// Sends a form, where a standard says so.
+    pub async fn post_form<T: DeserializeOwned>(&self, path: &str, pairs: &[(&str, &str)]) -> Result<T, Failure> {
+        let form = form_urlencoded::Serializer::new(String::new()).extend_pairs(pairs).finish();
+        let request = self.client.post(format!("{}{path}", self.base)).timeout(PATIENCE).body(form);
+        let request = request.header("content-type", "application/x-www-form-urlencoded");
+        let response = request.send().await.map_err(|e| self.unreachable(&e))?;
+        parse(&self.read(response).await?.map_err(|problem| refused(&problem))?)
+    }
+
     /// Does what the path says, without a body.
     pub async fn act<T: DeserializeOwned>(&self, method: Method, path: &str) -> Result<T, Failure> {
         parse(&self.ask(method, path, None::<&()>, Key::None).await?.map_err(|problem| refused(&problem))?)
@@ -157,13 +178,17 @@ impl Api {
         }
         let safe_twice = method != Method::POST || key == Key::Fresh;
         let again = request.try_clone().filter(|_| safe_twice);
-        let mut response = match (request.send().await, again) {
+        let response = match (request.send().await, again) {
             (Ok(response), _) => response,
             (Err(error), Some(again)) if !error.is_timeout() && !error.is_connect() => {
                 again.send().await.map_err(|e| self.unreachable(&e))?
             }
             (Err(error), _) => return Err(self.unreachable(&error)),
         };
+        self.read(response).await
+    }
+
+    async fn read(&self, mut response: reqwest::Response) -> Result<Result<Vec<u8>, Problem>, Failure> {
         let (status, retry_after_s) = (response.status(), retry_after(&response));
         let mut bytes = Vec::new();
         while let Some(chunk) = response.chunk().await.map_err(|e| self.unreachable(&e))? {

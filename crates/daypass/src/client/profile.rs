@@ -179,6 +179,15 @@ impl Profile {
         self.write_text(whose.name(), &text)
     }
 
+    /// Removes a passfile, if there is one.
+    pub fn forget_passfile(&self, whose: Passfile) -> Result<(), Failure> {
+        let path = self.passfile_path(whose);
+        match fs::remove_file(&path) {
+            Err(e) if e.kind() != std::io::ErrorKind::NotFound => Err(Failure::file(&path, &e)),
+            Ok(()) | Err(_) => Ok(()),
+        }
+    }
+
     /// The personal secret of the sign-in, if there is one.
     pub fn passfile_secret(&self) -> Option<Zeroizing<String>> {
         let text = Zeroizing::new(fs::read_to_string(self.passfile_path(Passfile::SignIn)).ok()?);

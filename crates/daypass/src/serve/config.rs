@@ -21,6 +21,8 @@ pub struct Config {
     pub gateway: Vec<SocketAddr>,
     /// Names and addresses that clients reach the server by, besides loopback: they go into its certificate.
     pub names: Vec<String>,
+    /// The address that browsers reach the API by, when it isn't the first of `names` with the port of `api`.
+    pub url: Option<PublicUrl>,
     /// The region that what belongs to no resource is kept in. Read at the first start only.
     pub region: Name,
     /// Folders of other regions, for payloads and recordings of the resources there. // I10
@@ -40,11 +42,40 @@ impl Default for Config {
             api: SocketAddr::from(([127, 0, 0, 1], 7443)),
             gateway: vec![SocketAddr::from(([127, 0, 0, 1], 7432))],
             names: Vec::new(),
+            url: None,
             region: "home".parse().unwrap_or_else(|_| unreachable!("a plain word is a name")),
             regions: BTreeMap::new(),
             sealing_key: None,
             credentials: BTreeMap::new(),
             notices: super::notices::Settings::default(),
+        }
+    }
+}
+
+/// An address that browsers are sent to: `https://`, a host, perhaps a port, and nothing more.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(try_from = "String")]
+pub struct PublicUrl(String);
+
+impl TryFrom<String> for PublicUrl {
+    type Error = &'static str;
+    fn try_from(text: String) -> Result<Self, &'static str> {
+        let plain = |b: u8| b.is_ascii_alphanumeric() || b"-.:[]".contains(&b);
+        match text.strip_prefix("https://") {
+            Some(host) if !host.is_empty() && host.bytes().all(plain) => Ok(Self(text)),
+            Some(_) | None => {
+                Err("an address like https://daypass.example.com:7443, with no path and no slash after it")
+            }
+        }
+    }
+}
+
+impl Config {
+    /// What browsers reach the API by, which listens here: links and redirects begin with it.
+    pub fn url(&self, api: SocketAddr) -> String {
+        match &self.url {
+            Some(url) => url.0.clone(),
+            None => format!("https://{}", super::reachable(api, &self.names)),
         }
     }
 }
@@ -89,6 +120,16 @@ mod tests {
         let config = Config::default();
         assert!(config.api.ip().is_loopback());
         assert!(config.gateway.iter().all(|a| a.ip().is_loopback()));
+    }
+
+    #[test]
+    fn browsers_are_sent_to_an_address_that_is_one() {
+        let url = |text: &str| toml::from_str::<Config>(&format!("url = '{text}'")).map(|c| c.url(c.api));
+        assert_eq!(url("https://d.example:7443").unwrap(), "https://d.example:7443");
+        assert_eq!(Config::default().url(Config::default().api), "https://localhost:7443");
+        for bad in ["http://d.example", "https://", "https://d.example/", "https://u@d.example", "d.example"] {
+            assert!(url(bad).unwrap_err().to_string().contains("with no path"), "{bad}");
+        }
     }
 
     #[test]

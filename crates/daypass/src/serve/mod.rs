@@ -25,6 +25,7 @@ use daypass_gateway::{
     gateway::{Config as GatewayConfig, Gateway, GatewayHandle, Limits, World},
     recording::disk::FileSystem,
 };
+use daypass_integrations::oidc::{Ages, Oidc};
 use daypass_ports::{
     authority::NodeId,
     secret::{Credentials, Secret},
@@ -100,6 +101,7 @@ pub async fn open(folders: Folders, rollback: Rollback) -> Result<Opened, Failur
         targets: Arc::new(PostgresTargets::new()),
         notices: notices::open(&config, &credentials).map_err(Failure::setting)?,
         credentials,
+        identity: Arc::new(Oidc::new(Ages::default())),
         clock,
         random,
         keys: MasterKey::from_bytes(again(&keys, "app")),
@@ -167,6 +169,7 @@ pub async fn run(args: ServeArgs) -> Result<(), Failure> {
     let api_address = api.local_addr().map_err(|e| Failure::address(config.api, &e))?;
     let gateway = Arc::new(gateway);
     let info = ServerInfo {
+        url: config.url(api_address),
         version: env!("CARGO_PKG_VERSION").to_owned(),
         authority_pem: identity.authority_pem.clone(),
         gateways: gateway.addresses().iter().map(|a| reachable(*a, &config.names)).collect(),

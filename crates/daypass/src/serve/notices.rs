@@ -17,8 +17,6 @@ use super::config::Config;
 #[derive(Debug, Clone, Default, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Settings {
-    /// What links begin with; by default the API's own address.
-    url: Option<String>,
     /// How long the first approvers have before the next ones hear, like `10m`.
     escalate_after: Option<String>,
     /// How long before its deadline the end of a grant is told, like `10m`.
@@ -53,10 +51,6 @@ pub fn open(config: &Config, credentials: &Arc<dyn Credentials>) -> Result<Notic
         None => Ok(default),
         Some(text) => text.parse::<Span>().map_err(|e| format!("`{key}` under [notices]: {e}")),
     };
-    let url = settings.url.unwrap_or_else(|| format!("https://{}", super::reachable(config.api, &config.names)));
-    if !url.starts_with("https://") || url.chars().any(|c| c.is_control() || c.is_whitespace()) {
-        return Err("`url` under [notices] must begin with https:// and have no spaces".to_owned());
-    }
     let mut ways = Vec::new();
     for (name, Channel { names_of, groups, mut topics, via }) in settings.channel {
         let channel = via.open(Arc::clone(credentials)).map_err(|e| format!("[notices.channel.{name}]: {e}"))?;
@@ -68,7 +62,7 @@ pub fn open(config: &Config, credentials: &Arc<dyn Credentials>) -> Result<Notic
     }
     Ok(Notices {
         channels: ways,
-        url: url.trim_end_matches('/').to_owned(),
+        url: config.url(config.api),
         escalate_after: span("escalate_after", settings.escalate_after, default.escalate_after)?,
         end_near: span("end_near", settings.end_near, default.end_near)?,
         at_once: settings.at_once.map_or(default.at_once, usize::from).max(1),

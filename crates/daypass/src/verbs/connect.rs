@@ -13,7 +13,7 @@ use daypass_api::{
 use rustix::process::{Pid, Signal, kill_process};
 
 use super::{
-    Context,
+    Context, ambient,
     asking::{self, WhyArgs},
     secrets, words,
 };
@@ -93,6 +93,16 @@ pub async fn connect(context: &Context, args: ConnectArgs) -> Result<(), Failure
 
 /// Runs a program with the connection in its environment; a grant that this asked for is released when it exits.
 pub async fn run(context: &Context, args: RunArgs) -> Result<(), Failure> {
+    let ended = run_to_end(context, args).await;
+    ambient::leave(context)?;
+    match ended? {
+        0 => Ok(()),
+        code => std::process::exit(code),
+    }
+}
+
+/// The same, to the exit code of the program.
+async fn run_to_end(context: &Context, args: RunArgs) -> Result<i32, Failure> {
     let api = context.api()?;
     let wanted = Wanted { resource: &args.resource, database: args.database.as_deref(), role: Some(&args.role) };
     let connection = Connection::prepare(&context.profile, &api, &wanted).await?;
@@ -104,6 +114,7 @@ pub async fn run(context: &Context, args: RunArgs) -> Result<(), Failure> {
         .env("PGPASSWORD", connection.secret())
         .env("DATABASE_URL", connection.url().as_str())
         .env_remove("DAYPASS_TOKEN")
+        .env_remove("DAYPASS_ID_TOKEN")
         .env_remove("DAYPASS_PASSWORD")
         .spawn();
     let ended = match started {
@@ -118,10 +129,7 @@ pub async fn run(context: &Context, args: RunArgs) -> Result<(), Failure> {
         }
     }
     context.follow().await?;
-    match ended? {
-        0 => Ok(()),
-        code => std::process::exit(code),
-    }
+    ended
 }
 
 /// Waits for the child; what would stop us is passed on to it, so that the grant is released in any case.

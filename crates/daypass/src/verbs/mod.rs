@@ -1,5 +1,6 @@
 //! The verbs: a file a topic. Each calls the API, and shows what came of it.
 
+pub mod ambient;
 pub mod answering;
 pub mod asking;
 pub mod changes;
@@ -12,12 +13,14 @@ pub mod notices;
 pub mod output;
 pub mod people;
 pub mod policy;
+pub mod provider;
 pub mod resources;
 pub mod secrets;
 pub mod sessions;
 pub mod show;
 pub mod signin;
 pub mod tokens;
+pub mod trust;
 pub mod words;
 
 use std::sync::OnceLock;
@@ -52,6 +55,12 @@ impl Context {
             None => Api::signed_in(&self.profile)?,
         };
         Ok(self.spoken.get_or_init(|| api).clone())
+    }
+
+    /// Speaks as somebody from now on, and keeps nothing of it.
+    pub fn speak_as(&self, api: Api) {
+        // Only the first counts: whoever spoke as somebody goes on so.
+        let _ = self.spoken.set(api);
     }
 
     /// Forgets that the server was spoken with: the sign-in is over.

@@ -31,6 +31,11 @@ pub enum Asked {
 }
 
 impl PasswordArgs {
+    /// Whether a password is given without asking for it.
+    pub fn is_given(&self) -> bool {
+        self.password_file.is_some() || std::env::var_os("DAYPASS_PASSWORD").is_some_and(|text| !text.is_empty())
+    }
+
     /// The password.
     pub fn password(&self, prompt: &str, asked: Asked) -> Result<SecretText, Failure> {
         password(self.password_file.as_deref(), "DAYPASS_PASSWORD", prompt, asked)

@@ -11,7 +11,7 @@ use daypass_api::{
 use serde::Serialize;
 
 use super::{
-    Context, output,
+    Context, output, provider,
     secrets::{self, Asked, PasswordArgs},
     words,
 };
@@ -58,6 +58,12 @@ pub struct LoginArgs {
     /// What your authenticator shows; asked for when it is needed
     #[arg(long)]
     code: Option<String>,
+    /// By this identity provider, in your browser; by the only one when there is one and you name no user
+    #[arg(long, value_name = "NAME", conflicts_with_all = ["user", "code"])]
+    provider: Option<String>,
+    /// By an identity provider, on another device: for where there is no browser
+    #[arg(long, conflicts_with_all = ["user", "code"])]
+    device: bool,
 }
 
 /// What a new server is believed by.
@@ -125,13 +131,56 @@ pub async fn setup(context: &Context, args: SetupArgs) -> Result<(), Failure> {
 /// Signs in.
 pub async fn login(context: &Context, args: LoginArgs) -> Result<(), Failure> {
     let server = server(context, args.server.as_deref(), &args.trust).await?;
+    let api = Api::anonymous(&server)?;
+    let signed_in = if args.device {
+        provider::on_device(&api, args.provider).await?
+    } else if args.provider.is_some() || by_provider(&api, &args).await? {
+        provider::in_browser(&api, args.provider).await?
+    } else {
+        return by_password(context, &server, args).await;
+    };
+    keep(context, &server, &signed_in)?;
+    context.api()?;
+    shown(context, &server, &signed_in)
+}
+
+/// Whether somebody who says nothing of how means a provider: when there is one, and no name and no password is given.
+async fn by_provider(api: &Api, args: &LoginArgs) -> Result<bool, Failure> {
+    if args.user.is_some() || args.code.is_some() || args.password.is_given() {
+        return Ok(false);
+    }
+    Ok(!calls::providers(api).await?.is_empty())
+}
+
+async fn by_password(context: &Context, server: &Server, args: LoginArgs) -> Result<(), Failure> {
     let known = context.profile.sign_in().ok().map(|sign_in| sign_in.user);
     let name = match args.user.or(known) {
         Some(name) => name,
         None => secrets::asked("Who are you? ").ok_or_else(|| Failure::setting("who are you? Say --user NAME"))?,
     };
     let password = args.password.password(&format!("The password of {}: ", say::shown(&name)), Asked::Once)?;
-    sign_in(context, &server, SignIn { name, password, code: args.code }).await
+    sign_in(context, server, SignIn { name, password, code: args.code }).await
+}
+
+/// The known server; or the one that the environment tells of, where nothing is known yet: in a job.
+pub async fn known_or_told(profile: &profile::Profile) -> Result<Server, Failure> {
+    let told = |name: &str| std::env::var(name).ok().filter(|value| !value.is_empty());
+    let Some(url) = told("DAYPASS_SERVER") else { return profile.server() };
+    let server = match (told("DAYPASS_AUTHORITY"), told("DAYPASS_PIN")) {
+        (Some(path), _) => {
+            let path = PathBuf::from(path);
+            let authority_pem = std::fs::read_to_string(&path).map_err(|e| Failure::file(&path, &e))?;
+            Server { url, authority_pem }
+        }
+        (None, Some(digest)) => pinned(&url, &digest).await?,
+        (None, None) => {
+            return Err(Failure::setting(
+                "what is the server of DAYPASS_SERVER believed by? Set DAYPASS_AUTHORITY=FILE or DAYPASS_PIN=DIGEST",
+            ));
+        }
+    };
+    profile.keep_server(&server)?;
+    Ok(server)
 }
 
 /// Takes an invitation up, and signs in.

@@ -376,6 +376,10 @@ impl Person {
             .env("NO_COLOR", "1")
             .env("PATH", std::env::join_paths(folders).unwrap())
             .env_remove("DAYPASS_TOKEN")
+            // Where these tests run there may be a token of theirs.
+            .env_remove("DAYPASS_ID_TOKEN")
+            .env_remove("DAYPASS_ID_TOKEN_FILE")
+            .env_remove("ACTIONS_ID_TOKEN_REQUEST_URL")
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped());

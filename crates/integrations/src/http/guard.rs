@@ -16,7 +16,7 @@ pub(super) struct Private;
 
 /// Resolves names as the system does, and forgets what isn't allowed. The connection is made to what it gives, so a name
 /// can't mean one address when it is looked at and another when it is connected to.
-pub(super) struct Resolver(pub Network);
+pub(crate) struct Resolver(pub Network);
 
 impl Resolve for Resolver {
     fn resolve(&self, name: Name) -> Resolving {
@@ -32,7 +32,7 @@ impl Resolve for Resolver {
     }
 }
 
-pub(super) fn allowed(network: Network, ip: IpAddr) -> bool {
+pub(crate) fn allowed(network: Network, ip: IpAddr) -> bool {
     match network {
         Network::Public => is_public(ip),
         Network::Private => !ip.is_unspecified() && !ip.is_multicast(),

@@ -4,7 +4,7 @@
 //! and a connection made only to public addresses, unless the configuration says that a private one is meant: so a typing
 //! error, or somebody's DNS, doesn't make Daypass speak to what is behind it.
 
-mod guard;
+pub(crate) mod guard;
 
 use std::{net::IpAddr, path::PathBuf, sync::Arc, time::Duration};
 

@@ -19,6 +19,15 @@ fn what_gives_away_what_nobody_labelled_is_refused() {
         permit_when("context.now.hour_utc == 3 && context.now.weekday_utc == 7"),
         permit_when("resource.resource.region == \"eu\""),
         permit_when("resource.resource.hasTag(\"team\") && resource.resource.getTag(\"team\") == \"trial\""),
+        permit_when(
+            "context.asked.claims.hasTag(\"ref\") && context.asked.claims.getTag(\"ref\") like \"refs/heads/*\" && \
+             context.asked.claims.hasTag(\"repository\") && context.asked.claims.getTag(\"repository\") == \"acme/shop\"",
+        ),
+        permit_when(
+            "context.asked.claims.hasTag(\"job\") && [\"a b\", \"c\"].contains(context.asked.claims.getTag(\"job\")) && \
+             principal is Workload && !context.asked.claims.hasTag(\"other\")",
+        ),
+        permit_when("!context.asked.claims.hasTag(\"ref\")"),
         permit_when("resource.name == \"readonly\" && principal.name == \"erin\""),
         permit_when("principal in resource.resource.owner"),
         permit_when("context.asked.purpose == Purpose::\"incident\" && context.asked has ticket && context.asked.ticket like \"INC-*\""),

@@ -133,6 +133,7 @@ pub(crate) fn asked(who: &str, on: &Resource) -> Asked {
         reason: Reason::Missing,
         second_factor_age_s: None,
         wants: daypass_domain::statement::Wants::Sessions,
+        claims: daypass_domain::trust::Attributes::default(),
     }
 }
 

@@ -1,18 +1,25 @@
 //! What is kept, and what it can be found by.
 
+mod identity;
+
 use std::collections::BTreeMap;
 
 use daypass_domain::{
-    Digest, InstallationId, Name, PrincipalId, SignInId, Time, TokenId,
+    Digest, InstallationId, Name, PrincipalId, Time,
     change::{Change, ChangeState},
     grant::{Grant, GrantState},
-    principal::{Group, Principal, SecondFactor},
+    principal::{Group, Principal},
     request::{Request, RequestState},
     resource::Resource,
     session::{Session, SessionState},
     statement::Run,
 };
 use serde::{Deserialize, Serialize};
+
+pub use identity::{
+    ConnectionSecret, Enrolment, Factors, Invitation, KeptBy, Link, SignIn, SignInWord, Token, TokenOrigin, TokenScope,
+    Totp, TrustDocument,
+};
 
 use crate::record::{Due, Kind, Stored};
 
@@ -48,6 +55,12 @@ pub mod key {
     pub const MEMBER: &str = "member";
     /// Workloads by owner.
     pub const OWNER: &str = "owner";
+    /// Sign-ins by whom a provider knows: a digest of issuer and subject.
+    pub const SUBJECT: &str = "subject";
+    /// Sign-ins by a provider's session: a digest of issuer and session.
+    pub const PROVIDER_SESSION: &str = "provider_session";
+    /// What a provider knows a principal as.
+    pub const LINKED: &str = "linked";
 }
 
 impl Stored for Principal {
@@ -187,148 +200,6 @@ impl Stored for Change {
     }
 }
 
-/// What an API token may do. It never approves, whatever it may do else (I8).
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum TokenScope {
-    /// See what its principal may see.
-    Read,
-    /// Ask for access, use it, give it back.
-    Request,
-    /// Administer, where its principal is an administrator.
-    Administer,
-}
-
-/// An API token: hashed, scoped, expiring.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Token {
-    /// Its id.
-    pub id: TokenId,
-    /// Whose.
-    pub principal: PrincipalId,
-    /// SHA-256 of the secret (which has 256 random bits, so no slow hash is needed).
-    pub hash: Digest,
-    /// What it may do.
-    pub scopes: std::collections::BTreeSet<TokenScope>,
-    /// Until when.
-    pub expires: Time,
-}
-
-impl Stored for Token {
-    const KIND: Kind = Kind::Token;
-    fn row_id(&self) -> String {
-        self.id.to_string()
-    }
-    fn keys(&self) -> Vec<(&'static str, String)> {
-        vec![(key::HASH, self.hash.to_string()), (key::PRINCIPAL, self.principal.to_string())]
-    }
-    fn due(&self) -> Due {
-        Due::At(self.expires)
-    }
-}
-
-/// What keeps the secret of a sign-in, and so how it is shown.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(tag = "kept_by", rename_all = "snake_case")]
-pub enum KeptBy {
-    /// A program, which sends it as a bearer secret: what `daypass login` makes.
-    #[default]
-    Program,
-    /// A browser, as a cookie that no script can read: what the page to sign in makes.
-    Browser,
-}
-
-/// A sign-in of a person.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct SignIn {
-    /// Its id.
-    pub id: SignInId,
-    /// Whose.
-    pub principal: PrincipalId,
-    /// SHA-256 of the secret.
-    pub hash: Digest,
-    /// What keeps the secret.
-    #[serde(default)]
-    pub kept_by: KeptBy,
-    /// The second factor that was shown in it.
-    pub second_factor: SecondFactor,
-    /// Since when.
-    pub since: Time,
-    /// Until when.
-    pub expires: Time,
-}
-
-impl Stored for SignIn {
-    const KIND: Kind = Kind::SignIn;
-    fn row_id(&self) -> String {
-        self.id.to_string()
-    }
-    fn keys(&self) -> Vec<(&'static str, String)> {
-        vec![(key::HASH, self.hash.to_string()), (key::PRINCIPAL, self.principal.to_string())]
-    }
-    fn due(&self) -> Due {
-        Due::At(self.expires)
-    }
-}
-
-/// What a principal proves itself by. One row a principal; its id is the principal's.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Factors {
-    /// Whose.
-    pub principal: PrincipalId,
-    /// Argon2id, as a PHC string; none until the invitation was taken up.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub password: Option<String>,
-    /// The TOTP secret, sealed, in base64; none until it was enrolled.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub totp: Option<Totp>,
-    /// The personal connection secret, while it is live.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub connection: Option<ConnectionSecret>,
-}
-
-/// A TOTP factor (RFC 6238).
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Totp {
-    /// The secret, sealed, in base64.
-    pub sealed: String,
-    /// The last time step that was used: none is good twice (RFC 6238, 5.2).
-    pub last_step: u64,
-    /// Whether a first code was shown: before that it doesn't count as a factor.
-    pub confirmed: Enrolment,
-}
-
-/// Whether a factor's first code was shown.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Enrolment {
-    /// The secret was given; no code was shown yet.
-    Begun,
-    /// It counts.
-    Done,
-}
-
-/// The secret that a client proves at the gateway. It opens nothing by itself (I6).
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct ConnectionSecret {
-    /// The secret, sealed, in base64: a second sign-in gets the same, so that every saved connection goes on working.
-    pub sealed: String,
-    /// What a client must satisfy: a SCRAM-SHA-256 verifier in PostgreSQL's form.
-    pub verifier: String,
-    /// Until when.
-    pub expires: Time,
-}
-
-impl Stored for Factors {
-    const KIND: Kind = Kind::Factors;
-    fn row_id(&self) -> String {
-        self.principal.to_string()
-    }
-    fn keys(&self) -> Vec<(&'static str, String)> {
-        Vec::new()
-    }
-}
-
 /// A policy set, by digest. Never changed, never removed (I7).
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct PolicyFiles {
@@ -390,32 +261,6 @@ impl Stored for Settings {
     }
     fn keys(&self) -> Vec<(&'static str, String)> {
         Vec::new()
-    }
-}
-
-/// A single-use code that lets somebody set their first password: the set-up token, and every invitation.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Invitation {
-    /// For whom. The set-up token's principal is made with it.
-    pub principal: PrincipalId,
-    /// The name, for the one who takes it up.
-    pub name: Name,
-    /// SHA-256 of the code.
-    pub hash: Digest,
-    /// Until when.
-    pub expires: Time,
-}
-
-impl Stored for Invitation {
-    const KIND: Kind = Kind::Setting;
-    fn row_id(&self) -> String {
-        format!("invitation {}", self.hash)
-    }
-    fn keys(&self) -> Vec<(&'static str, String)> {
-        vec![("invitation", self.principal.to_string())]
-    }
-    fn due(&self) -> Due {
-        Due::At(self.expires)
     }
 }
 
