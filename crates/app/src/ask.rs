@@ -11,7 +11,7 @@ use daypass_domain::{
 };
 use daypass_policy::{Act, Explanation, Input, Prospect, Scope, Thing, missing::Missing};
 use daypass_ports::{
-    record::{Commit, Entry, Kind, Stored},
+    record::{Commit, Entry, Kind, Part, Stored},
     rows::key,
     store::{Order, Query},
     targets::Finding,
@@ -349,6 +349,24 @@ impl App {
         Ok(views)
     }
 
+    /// The sessions through which bytes pass now: the actor's own, and everybody's where policy lets them. The newest
+    /// first.
+    ///
+    /// # Errors
+    /// When the store doesn't answer.
+    pub async fn open_sessions(&self, actor: &Actor, page: &Page) -> Result<Vec<SessionView>> {
+        let by = Some((key::STATE, "open"));
+        let query =
+            Query { kind: Kind::Session, by, after: page.after.as_deref(), order: Order::Falling, most: page.most() };
+        let mut views = Vec::new();
+        for read in self.store_ref().page::<Session>(query).await? {
+            if let Ok(view) = self.session_view(actor, read.value).await {
+                views.push(view);
+            }
+        }
+        Ok(views)
+    }
+
     /// One session.
     ///
     /// # Errors
@@ -372,28 +390,35 @@ impl App {
         })
     }
 
-    /// Ends one session, and leaves its grant. Its holder may, and whoever may revoke there.
+    /// Ends one session, and leaves its grant. Its holder may, and whoever may revoke there. A reason that isn't empty is
+    /// kept with the entry, under the key of whoever gives it.
     ///
     /// # Errors
     /// When there is none that they may end, or it is over.
-    pub async fn kill_session(&self, actor: &Actor, id: SessionId) -> Result<()> {
+    pub async fn kill_session(&self, actor: &Actor, id: SessionId, reason: &str) -> Result<()> {
         let view = self.session_shown(actor, id).await?;
         let grant = self.grant_row(view.session.grant).await?.value;
         self.may_revoke(actor, &grant).await?;
         if !view.session.is_open() {
             return Err(Problem::conflict("over_already", format!("{id} is over already"), ""));
         }
-        self.end_session(&view.session, &[("by", actor.principal.to_string())]).await
+        let said = if reason.is_empty() { Vec::new() } else { vec![self.subject_part(actor.principal, &reason)] };
+        self.end_session(&view.session, &[("by", actor.principal.to_string())], said).await
     }
 
-    /// Ends one session, cut first; `by` says in its entry on whose word.
-    pub(crate) async fn end_session(&self, ended: &Session, by: &[(&'static str, String)]) -> Result<()> {
+    /// Ends one session, cut first; `by` says in its entry on whose word, and `said` is what they said.
+    pub(crate) async fn end_session(
+        &self,
+        ended: &Session,
+        by: &[(&'static str, String)],
+        said: Vec<Part>,
+    ) -> Result<()> {
         let id = ended.id;
         let grant = self.grant_row(ended.grant).await?.value;
         let mut ids = crate::ending::grant_ids(&grant);
         ids.push(("session", id.to_string()));
         ids.extend_from_slice(by);
-        let entry = session(event::SESSION_KILLED, ids, self.region_of(&grant).await?, Vec::new());
+        let entry = session(event::SESSION_KILLED, ids, self.region_of(&grant).await?, said);
         self.taken.kill(id, entry.clone(), self.now()); // I1: what takes away never waits
         self.record_kill(id, entry).await
     }

@@ -312,6 +312,11 @@ impl App {
         self.must_be_permitted(actor, Act::Administer { subject: subject.to_owned(), second_factor_age_s }).await
     }
 
+    /// Whether somebody may look at what was proposed.
+    pub async fn sees_changes(&self, actor: &Actor) -> bool {
+        self.may_look(actor).await.is_ok()
+    }
+
     /// Looking at what was proposed is for those who could propose: of any subject.
     async fn may_look(&self, actor: &Actor) -> Result<()> {
         let mut refused = None;

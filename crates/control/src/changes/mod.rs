@@ -2,6 +2,8 @@
 
 mod approve;
 
+pub(crate) use approve::{WRITES_BY_PAGE, must_be_seen};
+
 use daypass_api::{
     Page,
     changes::{Change, ChangeDetail},

@@ -6,7 +6,8 @@ use daypass_app::{
     ask::{self, Requests, Whose},
     entry::event,
 };
-use daypass_domain::{grant::GrantState, request::RequestState};
+use daypass_domain::{Span, grant::GrantState, request::RequestState};
+use serde::Deserialize;
 
 use super::{
     shell::{self, Here, Shell, Who, redirect},
@@ -15,7 +16,7 @@ use super::{
 use crate::{
     body::{Form, NoFields, Raw},
     call::Call,
-    fault::Result,
+    fault::{Fault, Result},
     page,
     route::{Access::Browser, Route},
 };
@@ -23,6 +24,8 @@ use crate::{
 pub(super) fn routes() -> Vec<Route> {
     vec![
         Route::get("/", Browser, "What one holds, and what one could ask for", show),
+        Route::post("/grants/{id}/extend", Browser, "Move a grant's deadline, as a form", extend)
+            .writes(&[event::GRANT_EXTENDED, event::REFUSED]),
         Route::post("/grants/{id}/release", Browser, "Give a grant back, as a form", release).writes(&[
             event::GRANT_ENDED,
             event::END_LISTED,
@@ -32,11 +35,15 @@ pub(super) fn routes() -> Vec<Route> {
     ]
 }
 
+/// By how many minutes a grant can be extended at once.
+const LONGER: [u32; 4] = [15, 30, 60, 120];
+
 #[derive(Template)]
 #[template(path = "access.html")]
 struct Page {
     shell: Shell,
     held: Vec<Held>,
+    longer: Vec<(u32, String)>,
     waiting: Vec<Waiting>,
     offers: Vec<Offer>,
 }
@@ -47,11 +54,19 @@ struct Held {
     resource: String,
     role: String,
     standing: Standing,
-    connection: String,
+    user: String,
+    ways: Vec<Connecting>,
+}
+
+/// How one kind of client is told to connect.
+struct Connecting {
+    /// What the client is called.
+    client: &'static str,
+    text: String,
 }
 
 enum Standing {
-    Active { left: String, left_s: i64, until: Moment },
+    Active { left: String, until: Moment },
     Scheduled { start: Moment },
 }
 
@@ -75,28 +90,21 @@ async fn show(call: Call) -> Result<Raw> {
     let shell = Shell::of(&call, Here::Access, "My access").await?;
     let (app, actor) = (call.app(), call.actor()?);
     let whole = ask::Page { after: None, most: page::MOST };
-    let user = app.name_of(actor.principal).await?.to_string();
+    let name = app.name_of(actor.principal).await?.to_string();
     let mut held = Vec::new();
     for view in app.grants(actor, Whose::Mine, &whole).await? {
         let standing = match view.grant.state {
-            GrantState::Active { deadline, .. } => Standing::Active {
-                left: words::left(deadline, app.time()),
-                left_s: deadline.since(app.time()).secs(),
-                until: words::moment(deadline),
-            },
+            GrantState::Active { deadline, .. } => {
+                Standing::Active { left: words::left(deadline, app.time()), until: words::moment(deadline) }
+            }
             GrantState::Scheduled { start, .. } => Standing::Scheduled { start: words::moment(start) },
             GrantState::Ending { .. } | GrantState::Ended { .. } => continue,
         };
         let (resource, role) = (view.resource.to_string(), view.grant.role.to_string());
-        let connection = ConnectionText {
-            gateways: &call.control.state.info.gateways,
-            user: &user,
-            database: &resource,
-            authority: "authority.pem",
-            secret: SecretAt::Asked,
-        }
-        .text();
-        held.push(Held { id: view.grant.id.to_string(), resource, role, standing, connection });
+        // With the role, so that another grant on the same resource is never taken for this one.
+        let user = format!("{name}:{role}");
+        let ways = ways(&call.control.state.info.gateways, &user, &resource);
+        held.push(Held { id: view.grant.id.to_string(), resource, role, standing, user, ways });
     }
     let mut waiting = Vec::new();
     for view in app.requests(actor, Requests::Mine, &whole).await? {
@@ -120,7 +128,31 @@ async fn show(call: Call) -> Result<Raw> {
         gives: offer.gives,
         said: words::said(&offer.answer),
     });
-    shell::page(&Page { shell, held, waiting, offers: offers.collect() })
+    let longer = LONGER.map(|m| (m, daypass_api::words::span(i64::from(m) * 60))).into();
+    shell::page(&Page { shell, held, longer, waiting, offers: offers.collect() })
+}
+
+fn ways(gateways: &[String], user: &str, resource: &str) -> Vec<Connecting> {
+    let text =
+        ConnectionText { gateways, user, database: resource, authority: "authority.pem", secret: SecretAt::Asked };
+    vec![
+        Connecting { client: "psql, and what is made with libpq", text: format!("psql \"{}\"", text.text()) },
+        Connecting { client: "DATABASE_URL: Rails, Django, Prisma", text: text.url() },
+        Connecting { client: "JDBC: DBeaver, DataGrip", text: text.jdbc() },
+    ]
+}
+
+#[derive(Deserialize)]
+struct Longer {
+    minutes: String,
+}
+
+async fn extend(call: Call, Form(longer): Form<Longer>) -> Result<Raw> {
+    let minutes = LONGER.into_iter().find(|m| m.to_string() == longer.minutes);
+    let minutes =
+        minutes.ok_or_else(|| Fault::invalid("minutes", "the time is none of those offered", "choose by how long"))?;
+    call.app().extend(call.actor()?, call.id("id")?, Span::from_mins(minutes)).await?;
+    Ok(redirect("/?done=extended"))
 }
 
 async fn release(call: Call, _: Form<NoFields>) -> Result<Raw> {

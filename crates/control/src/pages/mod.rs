@@ -1,7 +1,8 @@
 //! The pages: HTML made here, for people with a browser and nothing installed. Each page is a file, and each calls the use
 //! cases that the REST handlers call: there is no second logic.
 //!
-//! They work without JavaScript. With it, the verdict is said while a request is filled in, and countdowns count.
+//! They work without JavaScript. With it, the verdict is said while a request is filled in, countdowns count, and a page
+//! gets itself anew when something moves.
 //!
 //! | to read | where |
 //! | --- | --- |
@@ -11,17 +12,22 @@
 //! | how a form of another site is told from one of ours | `forgery` |
 //! | what went wrong, as a page | `refusal` |
 //! | style and script | `assets`, `crates/control/assets/` |
+//! | what tells a page that something moved | `live` |
 //! | one page | `<page>.rs`, with `templates/<page>.html` |
 
 mod access;
 mod ask;
 mod assets;
 mod by_provider;
+mod changes;
 mod cookie;
 mod forgery;
 mod inbox;
+mod live;
 mod refusal;
 mod request;
+mod secret;
+mod sessions;
 mod shell;
 mod sign_in;
 mod words;
@@ -38,9 +44,13 @@ pub(crate) fn routes() -> Vec<Route> {
         sign_in::routes(),
         by_provider::routes(),
         access::routes(),
+        secret::routes(),
         ask::routes(),
         request::routes(),
         inbox::routes(),
+        sessions::routes(),
+        changes::routes(),
+        live::routes(),
     ];
     all.into_iter().flatten().map(Route::for_browsers).collect()
 }

@@ -15,6 +15,7 @@ use daypass_app::{
 use daypass_domain::{
     RequestId, Span,
     grant::GrantState,
+    principal::Actor,
     request::{RequestState, Start},
 };
 use daypass_ports::targets::Shown;
@@ -91,7 +92,7 @@ enum Forms {
 }
 
 /// Whether the form asks for a code.
-enum Code {
+pub(super) enum Code {
     Asked,
     NotAsked,
 }
@@ -210,15 +211,8 @@ async fn approve(call: Call, Form(yes): Form<Yes>) -> Result<Raw> {
     };
     let role = Some(yes.role.as_str()).filter(|text| !text.is_empty());
     let less = Less { duration, role: role.map(|text| name("role", text)).transpose()? };
-    let code = yes.code.replace(' ', "");
-    let shown;
-    let actor = if code.is_empty() {
-        call.actor()?
-    } else {
-        shown = call.app().show_second_factor(call.caller()?, &code, call.peer.ip()).await.map_err(wrong_code)?;
-        &shown
-    };
-    let answered = call.app().approve(actor, id, seen, less).await?;
+    let actor = with_code(&call, &yes.code).await?;
+    let answered = call.app().approve(&actor, id, seen, less).await?;
     Ok(redirect(match answered.outcome {
         Outcome::Granted(grant) => match grant.state {
             GrantState::Scheduled { .. } => "/inbox?done=scheduled",
@@ -226,6 +220,18 @@ async fn approve(call: Call, Form(yes): Form<Yes>) -> Result<Raw> {
         },
         Outcome::Pending { .. } | Outcome::Refused { .. } => "/inbox?done=counted",
     }))
+}
+
+/// Who acts, with the second factor that they show by a code; without one, as they are.
+///
+/// # Errors
+/// When the code is wrong.
+pub(super) async fn with_code(call: &Call, code: &str) -> Result<Actor> {
+    let code = code.replace(' ', "");
+    if code.is_empty() {
+        return Ok(call.actor()?.clone());
+    }
+    call.app().show_second_factor(call.caller()?, &code, call.peer.ip()).await.map_err(wrong_code)
 }
 
 /// A wrong code ends nobody's sign-in, as a 401 would look on a page.

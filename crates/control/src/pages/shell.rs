@@ -6,7 +6,10 @@ use axum::{
     response::IntoResponse as _,
 };
 
-use super::assets;
+use super::{
+    assets,
+    words::{self, Moment},
+};
 use crate::{
     body::Raw,
     call::Call,
@@ -28,8 +31,6 @@ const HEADERS: [(HeaderName, &str); 4] = [
 pub(super) struct Shell {
     /// What the page is called.
     pub title: &'static str,
-    /// Which of the places it is at.
-    pub here: Here,
     /// Who is signed in.
     pub who: Who,
     /// The addresses of style and script.
@@ -47,16 +48,41 @@ pub(super) enum Here {
     Ask,
     /// Answering.
     Inbox,
-    /// None of them.
-    Elsewhere,
+    /// What is connected.
+    Sessions,
+    /// What administrators propose.
+    Changes,
+}
+
+impl Here {
+    fn place(self, path: &'static str, words: &'static str, there: Self) -> Place {
+        Place { path, words, current: if self == there { "page" } else { "false" } }
+    }
 }
 
 /// Who is signed in.
 pub(super) enum Who {
-    /// Somebody, with what their forms carry.
-    Somebody { name: String, form_token: String },
+    /// Somebody.
+    Somebody {
+        /// Their name.
+        name: String,
+        /// What their forms carry.
+        form_token: String,
+        /// Where they can go.
+        places: Vec<Place>,
+        /// When the page was made: what is left is counted from then.
+        now: Moment,
+    },
     /// Nobody.
     Nobody,
+}
+
+/// A place that the navigation names.
+pub(super) struct Place {
+    pub path: &'static str,
+    pub words: &'static str,
+    /// As `aria-current` says it.
+    pub current: &'static str,
 }
 
 impl Shell {
@@ -64,24 +90,23 @@ impl Shell {
     pub(super) async fn of(call: &Call, here: Here, title: &'static str) -> Result<Self> {
         let (app, caller) = (call.app(), call.caller()?);
         let name = app.name_of(caller.principal()).await?.to_string();
-        let who = Who::Somebody { name, form_token: app.form_token(caller)? };
-        Ok(Self { title, here, who, assets: assets::addresses(), notice: call.notice() })
+        let mut places = vec![
+            here.place("/", "Access", Here::Access),
+            here.place("/ask", "Ask", Here::Ask),
+            here.place("/inbox", "Inbox", Here::Inbox),
+            here.place("/sessions", "Sessions", Here::Sessions),
+        ];
+        if app.sees_changes(call.actor()?).await {
+            places.push(here.place("/changes", "Changes", Here::Changes));
+        }
+        let now = words::moment(app.time());
+        let who = Who::Somebody { name, form_token: app.form_token(caller)?, places, now };
+        Ok(Self { title, who, assets: assets::addresses(), notice: call.notice() })
     }
 
     /// Around a page for whoever comes.
     pub(super) fn of_nobody(title: &'static str) -> Self {
-        Self { title, here: Here::Elsewhere, who: Who::Nobody, assets: assets::addresses(), notice: "" }
-    }
-
-    /// `page`, as `aria-current` says it of the place where one is; empty elsewhere.
-    pub(super) fn current(&self, place: &str) -> &'static str {
-        let here = match self.here {
-            Here::Access => "access",
-            Here::Ask => "ask",
-            Here::Inbox => "inbox",
-            Here::Elsewhere => "",
-        };
-        if here == place { "page" } else { "false" }
+        Self { title, who: Who::Nobody, assets: assets::addresses(), notice: "" }
     }
 
     /// What forms carry.
@@ -120,7 +145,7 @@ pub(super) fn redirect(to: &str) -> Raw {
 }
 
 /// What was done, as an address carries it and a page says it. Only words of this table are ever said.
-const NOTICES: [(&str, &str); 8] = [
+const NOTICES: [(&str, &str); 11] = [
     ("granted", "Granted. You can connect now."),
     ("asked", "You have asked. You hear here when somebody answers; a client that connects now waits at the door."),
     ("withdrawn", "Your request is taken back."),
@@ -128,6 +153,9 @@ const NOTICES: [(&str, &str); 8] = [
     ("approved", "Approved. They have access now."),
     ("counted", "Your yes counts. The request needs more before it is granted."),
     ("denied", "Denied. The requester hears it, with your note."),
+    ("extended", "Extended. What is connected goes on."),
+    ("killed", "The session is cut. Its grant goes on: whoever holds it can connect again."),
+    ("rejected", "Turned down. Nothing of it is done."),
     ("scheduled", "Approved. Access begins when it was asked for."),
 ];
 

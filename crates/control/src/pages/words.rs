@@ -45,20 +45,29 @@ pub(super) fn said(answer: &Answer) -> Said {
 pub(super) struct Moment {
     /// RFC 3339.
     pub machine: Timestamp,
-    /// `2023-11-14 22:13:20Z`.
+    /// `2023-11-14 22:13 UTC`.
     pub words: String,
 }
 
 /// A point in time.
 pub(super) fn moment(at: Time) -> Moment {
     let machine = show::time(at);
-    Moment { words: daypass_api::words::time(machine), machine }
+    let words = daypass_api::words::time(machine);
+    // To the second it says `22:13:20Z`.
+    let (minute, _) = words.rsplit_once(':').unwrap_or((&words, ""));
+    Moment { words: format!("{minute} UTC"), machine }
 }
 
 /// How long it is until then, said to the minute and rounded up, so that it is the same for a minute.
 pub(super) fn left(until: Time, now: Time) -> String {
     let seconds = until.since(now).secs().max(0);
     if seconds < 120 { span(seconds) } else { span((seconds + 59) / 60 * 60) }
+}
+
+/// How long ago something was, said to the minute and rounded down.
+pub(super) fn ago(at: Time, now: Time) -> String {
+    let seconds = now.since(at).secs().max(0);
+    if seconds < 60 { "just now".to_owned() } else { format!("{} ago", span(seconds / 60 * 60)) }
 }
 
 /// Labels in one line: `production, pii`.

@@ -45,6 +45,6 @@ async fn kill(call: Call, _: Empty) -> Result<Done> {
     if let Some(session) = call.app().store().get::<session::Session>(&id.to_string()).await? {
         call.own_or_administers(call.app().principal(session.value.principal).await?.value.person())?;
     }
-    call.app().kill_session(call.actor()?, id).await?;
+    call.app().kill_session(call.actor()?, id, "").await?;
     Ok(Done)
 }

@@ -31,7 +31,7 @@ pub(crate) fn view(view: SessionView) -> Session {
     }
 }
 
-fn end(cause: session::SessionEnd) -> SessionEnd {
+pub(crate) fn end(cause: session::SessionEnd) -> SessionEnd {
     match cause {
         session::SessionEnd::ClientLeft => SessionEnd::ClientLeft,
         session::SessionEnd::GrantEnded => SessionEnd::GrantEnded,

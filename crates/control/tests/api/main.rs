@@ -6,6 +6,7 @@ mod errors;
 mod follow;
 mod idempotency;
 mod identity;
+mod live;
 mod matrix;
 mod over_tls;
 mod pages;

@@ -90,6 +90,20 @@ async fn page(world: &World, route: &Route, caller: &str, person: &str) -> Ask {
         "GET /assets/{file}" => ("/assets/daypass.css".to_owned(), String::new()),
         "POST /signin" => (route.path.to_owned(), format!("name=dave&password={}", PASSWORD.replace(' ', "+"))),
         "POST /grants/{id}/release" => (format!("/grants/{}/release", grant(world).await), String::new()),
+        "POST /grants/{id}/extend" => {
+            let ask = format!("/grants/{}/extend", grant(world).await);
+            (ask, "minutes=15".to_owned())
+        }
+        "POST /sessions/{id}/kill" => {
+            (format!("/sessions/{}/kill", session(world).await), "reason=an+incident".to_owned())
+        }
+        "GET /changes/{id}" => (format!("/changes/{}", change(world).await), String::new()),
+        "POST /changes/{id}/approve" => {
+            let id = change(world).await;
+            let digest = world.get("alice", &format!("/v1/changes/{id}")).await.json()["change"]["digest"].clone();
+            (format!("/changes/{id}/approve"), format!("digest={}", digest.as_str().unwrap()))
+        }
+        "POST /changes/{id}/reject" => (format!("/changes/{}/reject", change(world).await), String::new()),
         "POST /ask" | "POST /ask/check" | "POST /ask/verdict" => {
             (route.path.to_owned(), "what=lab/readonly&minutes=10&reason=to+try+it".to_owned())
         }
@@ -108,7 +122,11 @@ async fn page(world: &World, route: &Route, caller: &str, person: &str) -> Ask {
         | "POST /signout"
         | "GET /"
         | "GET /ask"
-        | "GET /inbox" => (route.path.to_owned(), String::new()),
+        | "GET /inbox"
+        | "POST /secret"
+        | "GET /sessions"
+        | "GET /changes"
+        | "GET /live" => (route.path.to_owned(), String::new()),
         other => panic!("{other} has no authorization test: say here how it is called"),
     };
     if route.method == Method::GET {

@@ -98,7 +98,7 @@ async fn pages_run_nothing_inline_and_are_kept_nowhere() {
     let cookie = world.browser("carol").await;
     let made = world.post("dave", "/v1/requests", wish("orders")).await.ok().json();
     let request = format!("/requests/{}", made["request"]["id"].as_str().unwrap());
-    for path in ["/signin", "/", "/ask", "/inbox", &request, "/requests/nonsense"] {
+    for path in ["/signin", "/", "/ask", "/inbox", "/sessions", "/changes", &request, "/requests/nonsense"] {
         let page = open(&world, &cookie, path).await;
         let policy = page.header("content-security-policy").unwrap();
         assert!(policy.starts_with("default-src 'none'; script-src 'self'"), "{path}: {policy}");
@@ -174,7 +174,10 @@ async fn one_asks_and_another_approves_less_with_their_second_factor() {
     let approved = world.send(&dave, &approve, &less(&code(&world))).await;
     assert_eq!(approved.header("location"), Some("/inbox?done=approved"));
     let held = open(&world, &carol, "/?done=granted").await.text();
-    assert!(held.contains("orders · readonly") && held.contains("host=localhost port=7432 user=carol"), "{held}");
+    assert!(
+        held.contains("orders <span class=\"role\">readonly<") && held.contains("host=localhost port=7432 user=carol"),
+        "{held}"
+    );
     assert!(held.contains("Granted. You can connect now."));
     let grant = held.split_once("action=\"/grants/").unwrap().1.split('/').next().unwrap().to_owned();
     let released = world.send(&carol, &format!("/grants/{grant}/release"), "").await;

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+pub use daypass_api::connection::segment;
 use daypass_api::{Page, Problem};
 use reqwest::{Method, StatusCode};
 use serde::{Serialize, de::DeserializeOwned};
@@ -226,23 +227,6 @@ fn idempotency_key() -> Result<String, Failure> {
     let mut bytes = [0; 16];
     getrandom::fill(&mut bytes).map_err(Failure::data)?;
     Ok(data_encoding::HEXLOWER.encode(&bytes))
-}
-
-/// A text as one segment of a path or one value of a query (RFC 3986, "unreserved").
-#[must_use]
-pub fn segment(text: &str) -> String {
-    use std::fmt::Write;
-    let mut out = String::with_capacity(text.len());
-    for byte in text.bytes() {
-        if byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.' | b'_' | b'~') {
-            out.push(char::from(byte));
-        } else {
-            // Writing to a String doesn't fail.
-            let _ = write!(out, "%{byte:02X}");
-        }
-    }
-    // A segment of dots alone would climb.
-    if matches!(out.as_str(), "." | "..") { out.replace('.', "%2E") } else { out }
 }
 
 fn parse<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Failure> {

@@ -118,7 +118,7 @@ impl App {
 
     async fn cut_sessions_of(&self, whose: PrincipalId) -> Result<()> {
         for session in self.open_sessions_of(whose).await? {
-            self.end_session(&session.value, &[("by", PROVIDER.to_owned())]).await?;
+            self.end_session(&session.value, &[("by", PROVIDER.to_owned())], Vec::new()).await?;
         }
         Ok(())
     }
