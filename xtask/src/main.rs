@@ -13,6 +13,7 @@ mod deny;
 mod docs;
 mod fuzz;
 mod manifest;
+mod npm;
 mod servers;
 mod setup;
 mod shell;

