@@ -5,7 +5,7 @@ use crate::manifest::{Kind, Manifest};
 
 /// The rows of docs/architecture.md, from the ground up.
 const ROWS: &[&[&str]] = &[
-    &["domain", "ledger", "wire", "seal"],
+    &["domain", "ledger", "wire", "seal", "scim"],
     &["policy", "compliance"],
     &["ports", "api"],
     &["app", "store", "targets", "link", "integrations", "prover"],
