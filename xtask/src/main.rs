@@ -14,6 +14,7 @@ mod docs;
 mod fuzz;
 mod manifest;
 mod npm;
+mod scim;
 mod servers;
 mod setup;
 mod shell;

