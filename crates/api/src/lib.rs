@@ -9,6 +9,7 @@
 
 pub mod changes;
 pub mod connection;
+pub mod directories;
 pub mod events;
 pub mod grants;
 pub mod health;

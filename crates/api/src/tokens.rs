@@ -15,11 +15,13 @@ pub enum TokenScope {
     Request,
     /// Administer, where its principal may.
     Administer,
+    /// Say who is in a directory, over SCIM: for the workload that is its connector, and for nothing else.
+    Scim,
 }
 
 impl TokenScope {
     /// All of them.
-    pub const ALL: [Self; 3] = [Self::Read, Self::Request, Self::Administer];
+    pub const ALL: [Self; 4] = [Self::Read, Self::Request, Self::Administer, Self::Scim];
 }
 
 /// Makes a token: `POST /v1/tokens`.

@@ -87,6 +87,14 @@ pub mod event {
         CHANGE_COMMITTED = "change.committed";
         /// A change was turned down, or taken back, or expired.
         CHANGE_ENDED = "change.ended";
+        /// A directory's connector made a user.
+        DIRECTORY_USER_MADE = "directory.user_made";
+        /// A directory said something else of a user, or that they are active again.
+        DIRECTORY_USER_CHANGED = "directory.user_changed";
+        /// A directory has a user no longer.
+        DIRECTORY_USER_REMOVED = "directory.user_removed";
+        /// A directory made, changed or removed a group, and with it who is in ours.
+        DIRECTORY_GROUP_CHANGED = "directory.group_changed";
         /// A principal was disabled.
         PRINCIPAL_DISABLED = "principal.disabled";
         /// An invitation was taken up, and a first password set.

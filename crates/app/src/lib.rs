@@ -15,6 +15,7 @@
 //! | [`people`], [`signin`], [`tokens`] | administrators, everybody | principals, groups, factors, tokens |
 //! | [`exchange`] | a workload | its own token for one of ours |
 //! | [`trust`] | administrators | whose word is taken for who somebody is |
+//! | [`directories`] | connectors of Okta, Entra | users and groups come and go as their directory says |
 //! | [`resources`], [`policies`] | administrators | what can be asked for, and who may have it |
 //! | [`notices`] | every change of state that concerns people, time | tells them, after the commit |
 //! | [`took`] | metrics | how long endings took |
@@ -25,6 +26,7 @@ pub mod approve;
 pub mod ask;
 pub mod authority;
 pub mod changes;
+pub mod directories;
 pub mod due;
 pub mod ending;
 pub mod entry;

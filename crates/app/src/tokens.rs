@@ -80,12 +80,15 @@ impl App {
         }
         let lasts = input.lasts.unwrap_or(TOKEN_LASTS);
         check(&input.scopes, lasts)?;
+        check_scim(&input)?;
         let principal = match &input.workload {
             None => self.principal(actor.principal).await?,
             Some(name) => self.workload_named(name).await?,
         };
+        // Whoever holds a connector's token can put people into groups, so not even its owner makes one alone. // I12
+        let speaks_for_a_directory = input.scopes.contains(&TokenScope::Scim);
         if let Some(workload) = input.workload
-            && principal.value.person().id() != actor.principal
+            && (speaks_for_a_directory || principal.value.person().id() != actor.principal)
         {
             let proposal = Proposal::MakeToken { workload, scopes: input.scopes, lasts };
             return Ok(TokenMade::Change(self.propose(actor, proposal).await?));
@@ -239,7 +242,20 @@ const fn scope_word(scope: TokenScope) -> &'static str {
         TokenScope::Read => "read",
         TokenScope::Request => "request",
         TokenScope::Administer => "administer",
+        TokenScope::Scim => "scim",
     }
+}
+
+/// A directory's token speaks for a directory, and for nothing and nobody else.
+fn check_scim(input: &TokenInput) -> Result<()> {
+    if !input.scopes.contains(&TokenScope::Scim) || (input.workload.is_some() && input.scopes.len() == 1) {
+        return Ok(());
+    }
+    Err(Problem::invalid(
+        "scim_alone",
+        "a token of the scope `scim` is for a workload, and for nothing else",
+        "name the workload that is the directory's connector, and the scope `scim` alone",
+    ))
 }
 
 fn check(scopes: &BTreeSet<TokenScope>, lasts: Span) -> Result<()> {
@@ -247,7 +263,7 @@ fn check(scopes: &BTreeSet<TokenScope>, lasts: Span) -> Result<()> {
         return Err(Problem::invalid(
             "no_scopes",
             "a token must be for something",
-            "name at least one scope: read, request, administer",
+            "name at least one scope: read, request, administer, scim",
         ));
     }
     if lasts == Span::ZERO || lasts > TOKEN_LASTS_MOST {

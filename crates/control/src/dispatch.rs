@@ -17,6 +17,7 @@ use crate::{
     fault::{Fault, Result},
     idempotent, pages,
     route::{Access, Face, Once, ReadBody, Route},
+    scim,
     serve::{Peer, Stopping},
     state::Control,
 };
@@ -37,6 +38,7 @@ pub async fn dispatch(control: Arc<Control>, route: Arc<Route>, request: Request
             }
             match route.face {
                 Face::Programs => fault.into_response(),
+                Face::Directories => scim::refusal(&fault),
                 Face::People => pages::refusal(&route, &uri, &fault),
             }
         }

@@ -18,6 +18,7 @@
 pub mod body;
 pub mod call;
 mod changes;
+mod directories;
 pub mod dispatch;
 mod events;
 pub mod fault;
@@ -40,6 +41,7 @@ mod requests;
 mod resources;
 pub mod route;
 pub mod routes;
+mod scim;
 mod serve;
 mod sessions;
 mod show;

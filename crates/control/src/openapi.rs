@@ -113,6 +113,7 @@ fn description(route: &Route) -> String {
         Audience::Everybody => "",
         Audience::Administrators => " For whom policy lets administer, or see what is others'.",
         Audience::People => " For people who signed in, never for tokens.",
+        Audience::Connectors => " For the connectors of declared directories.",
     });
     if !route.writes.is_empty() {
         said.push_str(&format!(" May write: {}.", route.writes.join(", ")));
@@ -131,6 +132,7 @@ pub const fn scope_word(scope: TokenScope) -> &'static str {
         TokenScope::Read => "read",
         TokenScope::Request => "request",
         TokenScope::Administer => "administer",
+        TokenScope::Scim => "scim",
     }
 }
 

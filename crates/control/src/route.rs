@@ -60,6 +60,8 @@ pub enum Face {
     Programs,
     /// People: pages and forms.
     People,
+    /// Directories: SCIM, which has bodies and errors of its own and describes itself.
+    Directories,
 }
 
 /// Whom the policy is meant to let through. The policy decides; this is what the starter policy says, held by the matrix
@@ -72,6 +74,8 @@ pub enum Audience {
     Administrators,
     /// People, and never a token. // I8
     People,
+    /// The connectors of declared directories, and nobody else. // I12
+    Connectors,
 }
 
 /// What an idempotency key means on a route.
@@ -205,6 +209,28 @@ impl Route {
         Self::new(Method::PUT, path, access, summary, move |call, _: crate::body::Empty| run(call))
     }
 
+    /// Makes something be as the body says.
+    pub(crate) fn put_body<B, G, F, Fut>(path: &'static str, access: Access, summary: &'static str, run: F) -> Self
+    where
+        B: Takes,
+        G: Gives,
+        F: Fn(Call, B) -> Fut + Send + Sync + 'static,
+        Fut: Future<Output = Result<G>> + Send + 'static,
+    {
+        Self::new(Method::PUT, path, access, summary, run)
+    }
+
+    /// Changes a part of something.
+    pub(crate) fn patch<B, G, F, Fut>(path: &'static str, access: Access, summary: &'static str, run: F) -> Self
+    where
+        B: Takes,
+        G: Gives,
+        F: Fn(Call, B) -> Fut + Send + Sync + 'static,
+        Fut: Future<Output = Result<G>> + Send + 'static,
+    {
+        Self::new(Method::PATCH, path, access, summary, run)
+    }
+
     /// Makes something be gone.
     pub fn delete<G, F, Fut>(path: &'static str, access: Access, summary: &'static str, run: F) -> Self
     where
@@ -259,6 +285,16 @@ impl Route {
             Once::Reads | Once::Refused | Once::Idempotent => self.once,
         };
         Self { face: Face::People, body_max: FORM_BODY_MAX, once, ..self }
+    }
+
+    /// It is for the connectors of directories: it speaks SCIM, where a name that is taken stands in for idempotency keys.
+    #[must_use]
+    pub(crate) fn for_directories(self) -> Self {
+        let once = match self.once {
+            Once::Kept | Once::KeptIfItCan => Once::Idempotent,
+            Once::Reads | Once::Refused | Once::Idempotent => self.once,
+        };
+        Self { face: Face::Directories, audience: Audience::Connectors, once, ..self }
     }
 
     /// A longer body is taken.

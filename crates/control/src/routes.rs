@@ -12,7 +12,7 @@ use axum::{
 };
 
 use crate::{
-    changes,
+    changes, directories,
     dispatch::dispatch,
     events,
     fault::Fault,
@@ -20,7 +20,7 @@ use crate::{
     openapi::openapi,
     pages, people, policy, requests, resources,
     route::Route,
-    sessions, signin,
+    scim, sessions, signin,
     state::{Control, State},
     tokens, trust,
 };
@@ -36,6 +36,8 @@ pub fn routes() -> Vec<Route> {
         tokens::routes(),
         people::routes(),
         groups::routes(),
+        directories::routes(),
+        scim::routes(),
         resources::routes(),
         policy::routes(),
         trust::routes(),
@@ -69,9 +71,10 @@ pub fn router(state: State) -> Router {
     }
     let counted = Arc::clone(&control);
     router
-        .fallback(move |method: Method| {
+        .fallback(move |method: Method, uri: Uri| {
             counted.metrics.answered(&method, "none", StatusCode::NOT_FOUND);
-            std::future::ready(nothing_here().into_response())
+            let to_scim = uri.path().starts_with(scim::ROOT);
+            std::future::ready(if to_scim { scim::nothing_here() } else { nothing_here().into_response() })
         })
         .method_not_allowed_fallback(move |method: Method, uri: Uri| {
             control.metrics.answered(&method, "none", StatusCode::METHOD_NOT_ALLOWED);
@@ -81,10 +84,11 @@ pub fn router(state: State) -> Router {
 }
 
 fn filter_of(method: &Method) -> MethodFilter {
-    // The table knows these four; anything else would be a GET that nobody asked for, and the test of the table says so.
+    // The table knows these five; anything else would be a GET that nobody asked for, and the test of the table says so.
     match method.as_str() {
         "POST" => MethodFilter::POST,
         "PUT" => MethodFilter::PUT,
+        "PATCH" => MethodFilter::PATCH,
         "DELETE" => MethodFilter::DELETE,
         _ => MethodFilter::GET,
     }

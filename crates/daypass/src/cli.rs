@@ -9,8 +9,8 @@ use crate::{
     failure::Failure,
     say, serve,
     verbs::{
-        Context, Format, ambient, answering, asking, changes, connect, exec, factors, grants, ledger, notices, people,
-        policy, resources, sessions, show, signin, tokens, trust,
+        Context, Format, ambient, answering, asking, changes, connect, directories, exec, factors, grants, ledger,
+        notices, people, policy, resources, sessions, show, signin, tokens, trust,
     },
 };
 
@@ -189,6 +189,12 @@ pub enum Verb {
     /// Groups
     #[command(subcommand, after_help = "Example: daypass group add administrators bob")]
     Group(people::GroupVerb),
+    /// Directories (Okta, Entra) that say who works here
+    #[command(
+        subcommand,
+        after_help = "Example: daypass directory declare okta --connector okta-scim --group dba-team"
+    )]
+    Directory(directories::DirectoryVerb),
     /// API tokens
     #[command(subcommand, after_help = "Example: daypass token create --scope read,request --lasts 7d")]
     Token(tokens::TokenVerb),
@@ -332,6 +338,7 @@ async fn client_verb(context: &mut Context, verb: Verb) -> Result<(), Failure> {
         Verb::User(verb) => people::user(context, verb).await,
         Verb::Workload(verb) => people::workload(context, verb).await,
         Verb::Group(verb) => people::group(context, verb).await,
+        Verb::Directory(verb) => directories::directory(context, verb).await,
         Verb::Token(verb) => tokens::token(context, verb).await,
         Verb::Policy(verb) => policy::policy(context, verb).await,
         Verb::Trust(verb) => trust::trust(context, verb).await,

@@ -2,6 +2,7 @@
 
 pub mod authority;
 pub mod dial;
+pub mod directories;
 pub mod identity;
 pub mod notices;
 pub mod pages;

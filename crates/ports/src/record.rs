@@ -47,6 +47,12 @@ pub enum Kind {
     Occasion,
     /// A notice.
     Notice,
+    /// A directory whose connector says who is there.
+    Directory,
+    /// A user of a directory.
+    DirectoryUser,
+    /// A group of a directory.
+    DirectoryGroup,
 }
 
 impl Kind {
@@ -70,6 +76,9 @@ impl Kind {
             Self::Contact => "contact",
             Self::Occasion => "occasion",
             Self::Notice => "notice",
+            Self::Directory => "directory",
+            Self::DirectoryUser => "directory_user",
+            Self::DirectoryGroup => "directory_group",
         }
     }
 }

@@ -320,7 +320,15 @@ impl App {
     /// Looking at what was proposed is for those who could propose: of any subject.
     async fn may_look(&self, actor: &Actor) -> Result<()> {
         let mut refused = None;
-        for subject in [super::PRINCIPAL, super::GROUP, super::TOKEN, super::RESOURCE, super::TRUST, super::POLICY] {
+        for subject in [
+            super::PRINCIPAL,
+            super::GROUP,
+            super::TOKEN,
+            super::DIRECTORY,
+            super::RESOURCE,
+            super::TRUST,
+            super::POLICY,
+        ] {
             match self.may_administer(actor, subject).await {
                 Ok(_) => return Ok(()),
                 Err(problem) => refused = Some(problem),

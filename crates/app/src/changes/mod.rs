@@ -20,6 +20,8 @@
 //! | enable a disabled user whose password one knows | it is a change |
 //! | give somebody another mail address, to be told or invited in their place; or take it, so that they aren't told | it is a change |
 //! | make a token for somebody else's workload | it is a change; for a person, nobody but they can |
+//! | declare a directory, to have its connector put people into groups | it is a change, and so is its token, even for the connector's owner |
+//! | have a connector touch somebody who was here, or `administrators` | it can't: see [`crate::directories`] |
 //! | take somebody *out* of a group that a policy holds against them (`forbid ... in Group`) | then leaving may give, and is a change; see `gives` |
 //! | delete a group that a policy holds against somebody, or make a new one of its name | the same; a new group is empty |
 //! | approve one's own change, by oneself, a workload or a token | approving takes another person, a user who signed in |
@@ -124,6 +126,15 @@ pub enum Proposal {
         /// How long it is good, from the moment that the change is done.
         lasts: Span,
     },
+    /// A directory's connector may say who works here, and who is in these groups.
+    DeclareDirectory {
+        /// The directory.
+        name: Name,
+        /// The workload that speaks for it.
+        connector: Name,
+        /// The groups that it fills.
+        groups: BTreeSet<Name>,
+    },
     /// Resources as a document declares them.
     Resources {
         /// What the document is called, for messages.
@@ -159,6 +170,7 @@ impl Proposal {
             | Self::RemoveMail { .. } => PRINCIPAL,
             Self::AddMember { .. } | Self::RemoveMember { .. } | Self::DeleteGroup { .. } => GROUP,
             Self::MakeToken { .. } => TOKEN,
+            Self::DeclareDirectory { .. } => DIRECTORY,
             Self::Resources { .. } => RESOURCE,
             Self::Trust { .. } => TRUST,
             Self::Policy { .. } => POLICY,
@@ -172,6 +184,8 @@ pub const PRINCIPAL: &str = "principal";
 pub const GROUP: &str = "group";
 /// The subject of making tokens for others' workloads.
 pub const TOKEN: &str = "token";
+/// The subject of declaring directories.
+pub const DIRECTORY: &str = "directory";
 /// The subject of changes to resources.
 pub const RESOURCE: &str = "resource";
 /// The subject of changes to whose word is taken.

@@ -82,6 +82,9 @@ impl App {
             Proposal::MakeToken { workload, scopes, lasts } => {
                 self.plan_token_for(workload, scopes, *lasts, hand).await
             }
+            Proposal::DeclareDirectory { name, connector, groups } => {
+                self.plan_declare_directory(name, connector, groups).await
+            }
             Proposal::Resources { file, text } => self.plan_resource_rows(file, text).await,
             Proposal::Trust { file, text } => self.plan_trust(file, text).await,
             Proposal::Policy { files } => self.plan_policy_switch(files, doers).await,

@@ -1,11 +1,11 @@
-//! Disabling: taken at once, by one administrator, whatever else holds. // I1
+//! Disabling: taken at once, by one administrator or by the directory that says who works here, whatever else holds. // I1
 
 use daypass_domain::{
     Name, PrincipalId,
     end::EndCause,
     principal::{Actor, Principal, Standing},
 };
-use daypass_ports::rows::key;
+use daypass_ports::{record::Read, rows::key};
 
 use crate::{
     App, Result,
@@ -25,31 +25,18 @@ impl App {
     pub async fn disable(&self, actor: &Actor, name: &Name) -> Result<()> {
         let target = self.principal_named(name.as_str()).await?.value;
         self.may_administer(actor, PRINCIPAL).await?;
-        self.must_leave_an_administrator(&self.administrators().await?.value, target.id).await?;
-        let whose = self.with_workloads(target.id).await?;
-        let cause = EndCause::Disabled { principal: target.id };
-        // Cut first: that waits for nothing. What opens between here and the commit is ended after it.
-        let cut = self.end_grants(End::all(&self.live_grants_of(&whose).await?, &cause)).await;
-        retry_stale!(self.try_disable(actor, target.id, &whose).await)?;
-        self.end_grants(End::all(&self.live_grants_of(&whose).await?, &cause)).await?;
-        cut?;
-        Ok(())
+        self.cut_around(target.id, async { retry_stale!(self.try_disable(actor, target.id).await) }).await
     }
 
-    async fn try_disable(&self, actor: &Actor, id: PrincipalId, whose: &[PrincipalId]) -> Result<()> {
+    async fn try_disable(&self, actor: &Actor, id: PrincipalId) -> Result<()> {
         let settings = self.settings_and_policy().await?;
         let decision = self.may_administer(actor, PRINCIPAL).await?;
-        self.must_leave_an_administrator(&self.administrators().await?.value, id).await?;
         let read = self.principal(id).await?;
         if !read.value.is_active() {
             return Ok(());
         }
         let mut prepared = Prepared::default();
-        let standing = Standing::Disabled { at: self.now(), by: actor.principal };
-        prepared.commit.replace(&read, &Principal { standing, ..read.value.clone() });
-        for one in whose {
-            self.drop_credentials(*one, &mut prepared.commit).await?;
-        }
+        self.plan_disable(&read, actor.principal, &mut prepared).await?;
         let mut ids = vec![("principal", id.to_string())];
         if actor.principal != id {
             ids.push(("by", actor.principal.to_string()));
@@ -57,6 +44,39 @@ impl App {
         let parts = vec![self.decision_part(&decision)];
         let entry = administration(event::PRINCIPAL_DISABLED, ids, settings.value.region.clone(), parts);
         self.carry_out(&settings, prepared, entry, |_| {}).await?;
+        Ok(())
+    }
+
+    /// Ends what a principal and its workloads hold, around the commit that disables it. // I1
+    ///
+    /// # Errors
+    /// When it would leave nobody to administer; then nothing is done. Or when something can't be recorded; then the
+    /// grants are cut all the same.
+    pub(crate) async fn cut_around<T>(&self, id: PrincipalId, commit: impl Future<Output = Result<T>>) -> Result<T> {
+        self.must_leave_an_administrator(&self.administrators().await?.value, id).await?;
+        let whose = self.with_workloads(id).await?;
+        let cause = EndCause::Disabled { principal: id };
+        // Cut first: that waits for nothing. What opens between here and the commit is ended after it.
+        let cut = self.end_grants(End::all(&self.live_grants_of(&whose).await?, &cause)).await;
+        let done = commit.await?;
+        self.end_grants(End::all(&self.live_grants_of(&whose).await?, &cause)).await?;
+        cut?;
+        Ok(done)
+    }
+
+    /// Plans that a principal may do nothing any more, and that it and its workloads prove themselves by nothing.
+    pub(crate) async fn plan_disable(
+        &self,
+        read: &Read<Principal>,
+        by: PrincipalId,
+        prepared: &mut Prepared,
+    ) -> Result<()> {
+        self.must_leave_an_administrator(&self.administrators().await?.value, read.value.id).await?;
+        let standing = Standing::Disabled { at: self.now(), by };
+        prepared.commit.replace(read, &Principal { standing, ..read.value.clone() });
+        for one in self.with_workloads(read.value.id).await? {
+            self.drop_credentials(one, &mut prepared.commit).await?;
+        }
         Ok(())
     }
 

@@ -70,6 +70,7 @@ impl Caller {
             TokenScope::Read => "read",
             TokenScope::Request => "request",
             TokenScope::Administer => "administer",
+            TokenScope::Scim => "scim",
         };
         Err(Problem::not_allowed(
             "token_scope",

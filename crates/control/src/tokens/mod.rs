@@ -24,10 +24,11 @@ use crate::{
 };
 
 /// Each scope, and how it is shown.
-pub(crate) const SCOPES: [(TokenScope, Shown); 3] = [
+pub(crate) const SCOPES: [(TokenScope, Shown); 4] = [
     (TokenScope::Read, Shown::Read),
     (TokenScope::Request, Shown::Request),
     (TokenScope::Administer, Shown::Administer),
+    (TokenScope::Scim, Shown::Scim),
 ];
 
 pub(crate) fn routes() -> Vec<Route> {

@@ -18,6 +18,7 @@ pub fn scope(route: &Route) -> &'static str {
         Access::Scope(TokenScope::Read) => "read",
         Access::Scope(TokenScope::Request) => "request",
         Access::Scope(TokenScope::Administer) => "administer",
+        Access::Scope(TokenScope::Scim) => "scim",
     }
 }
 

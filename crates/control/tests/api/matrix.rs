@@ -58,6 +58,7 @@ async fn world() -> World {
         world.token(name, "dave", None, scopes).await;
     }
     world.token("workload", "dave", Some("bot"), &["read", "request", "administer"]).await;
+    connector(&mut world).await;
     world.token("token-administer", "alice", None, &["read", "request", "administer"]).await;
     let (user, administrator) = (world.bearers["dave"].clone(), world.bearers["alice"].clone());
     world.bearers.extend([("user", user), ("administrator", administrator)]);
@@ -66,6 +67,21 @@ async fn world() -> World {
     browsers(&mut world).await;
     world.act("alice", "/v1/principals/carol/disable").await.ok();
     world
+}
+
+/// The connector of a directory, declared and given its token by two administrators.
+async fn connector(world: &mut World) {
+    let owned = json!({"name": "okta-scim", "owner": "alice"});
+    let proposed = world.post("alice", "/v1/workloads", owned).await.ok().json();
+    approve(world, "bob", &proposed).await;
+    let declared = json!({"name": "okta", "connector": "okta-scim", "groups": ["dba-team"]});
+    let proposed = world.post("alice", "/v1/directories", declared).await.ok().json();
+    approve(world, "bob", &proposed).await;
+    let token = json!({"workload": "okta-scim", "scopes": ["scim"]});
+    let proposed = world.post("alice", "/v1/tokens", token).await.ok().json()["proposed"].clone();
+    // Its owner asks for it, and still another administrator says yes. // I12
+    approve(world, "bob", &proposed).await;
+    world.bearers.insert("connector", proposed["handed"]["token"].as_str().unwrap().to_owned());
 }
 
 /// Browsers of dave's and alice's.
@@ -136,6 +152,40 @@ async fn page(world: &World, route: &Route, caller: &str, person: &str) -> Ask {
     Ask::form(path, &format!("form_token={token}&{fields}")).cookie(&cookie)
 }
 
+/// A call of SCIM, of something that the connector made for it.
+async fn scim(world: &World, route: &Route, caller: &str) -> Ask {
+    let connector = world.bearers["connector"].clone();
+    let named = world.fresh("said");
+    let body = if route.path.contains("Groups") { json!({"displayName": named}) } else { json!({"userName": named}) };
+    let made = |path: &'static str| world.ask(Ask::post(path, body.clone()).by(&connector));
+    let path = match route.path {
+        "/scim/v2/Users/{id}" => {
+            format!("/scim/v2/Users/{}", made("/scim/v2/Users").await.ok().json()["id"].as_str().unwrap())
+        }
+        "/scim/v2/Groups/{id}" => {
+            format!("/scim/v2/Groups/{}", made("/scim/v2/Groups").await.ok().json()["id"].as_str().unwrap())
+        }
+        "/scim/v2/ResourceTypes/{id}" => "/scim/v2/ResourceTypes/User".to_owned(),
+        "/scim/v2/Schemas/{id}" => format!("/scim/v2/Schemas/{}", daypass_scim::schema::USER),
+        plain => plain.to_owned(),
+    };
+    let mut ask = match route.method.as_str() {
+        "GET" | "DELETE" => Ask::new(route.method.clone(), &path),
+        "PATCH" => {
+            let named = if path.contains("Groups") { "displayName" } else { "userName" };
+            let operation = json!({"op": "replace", "path": named, "value": world.fresh("anew")});
+            let schemas = [daypass_scim::schema::PATCH];
+            Ask::post(&path, json!({"schemas": schemas, "Operations": [operation]}))
+        }
+        "PUT" if path.contains("Groups") => Ask::post(&path, json!({"displayName": world.fresh("anew")})),
+        "PUT" => Ask::post(&path, json!({"userName": world.fresh("anew")})),
+        _ => Ask::post(&path, body.clone()),
+    };
+    ask.method = route.method.clone();
+    ask.bearer = world.bearers.get(caller).cloned();
+    ask
+}
+
 async fn approve(world: &World, by: &str, proposed: &Value) {
     let id = proposed["outcome"]["change"].as_str().unwrap_or_else(|| panic!("{proposed}"));
     world.act(by, &format!("/v1/changes/{id}/approve")).await.ok();
@@ -202,8 +252,10 @@ async fn session(world: &World) -> String {
 
 /// A call of the route that would succeed for whoever may make it, and what had to be there for it.
 async fn call(world: &World, route: &Route, caller: &str, person: &str) -> Ask {
-    if route.face == Face::People {
-        return page(world, route, caller, person).await;
+    match route.face {
+        Face::People => return page(world, route, caller, person).await,
+        Face::Directories => return scim(world, route, caller).await,
+        Face::Programs => {}
     }
     let signature = format!("{route:?}");
     let post = |path: &str, body: Value| Ask::post(path, body);
@@ -243,6 +295,10 @@ async fn call(world: &World, route: &Route, caller: &str, person: &str) -> Ask {
         }
         "POST /v1/users" => post(route.path, json!({"name": world.fresh("new")})),
         "POST /v1/workloads" => post(route.path, json!({"name": world.fresh("new"), "owner": "dave"})),
+        "POST /v1/directories" => {
+            let connector = spare(world, "bob").await;
+            post(route.path, json!({"name": world.fresh("directory"), "connector": connector, "groups": []}))
+        }
         "POST /v1/groups" => post(route.path, json!({"name": world.fresh("group")})),
         "POST /v1/principals/{name}/disable" => put(format!("/v1/principals/{}/disable", spare(world, "bob").await)),
         "POST /v1/principals/{name}/enable" => put("/v1/principals/carol/enable".to_owned()),
@@ -330,6 +386,7 @@ async fn call(world: &World, route: &Route, caller: &str, person: &str) -> Ask {
         | "GET /v1/tokens"
         | "GET /v1/principals"
         | "GET /v1/groups"
+        | "GET /v1/directories"
         | "GET /v1/resources"
         | "GET /v1/policy"
         | "GET /v1/trust"
@@ -376,7 +433,8 @@ async fn everybody_may_what_the_matrix_says_and_it_is_written_down() {
     let mut audited = BTreeSet::new();
     for route in routes() {
         text.push_str(&format!("{route:?}\n"));
-        for (caller, person) in CALLERS {
+        let connector = (route.face == Face::Directories).then_some(("connector", "alice"));
+        for (caller, person) in CALLERS.into_iter().chain(connector) {
             let ask = call(&world, &route, caller, person).await;
             let before = world.size().await;
             let reply = answer(&world, ask).await;
@@ -421,7 +479,18 @@ fn holds(route: &Route, caller: &str, reply: &Reply) {
         TokenScope::Read => &["token-request"][..],
         TokenScope::Request => &["token-read"],
         TokenScope::Administer => &["token-read", "token-request"],
+        TokenScope::Scim => &["token-read", "token-request", "workload", "token-administer"],
     };
+    if route.face == Face::Directories {
+        // SCIM has no codes of ours, so the status speaks. // I12
+        let refused = match caller {
+            "anonymous" | "disabled" => reply.status == 401,
+            "connector" => matches!(reply.status.as_u16(), 200 | 201 | 204 | 501),
+            _ => reply.status == 403,
+        };
+        assert!(refused, "{route:?} by {caller}: {word}");
+        return;
+    }
     if matches!(caller, "anonymous" | "disabled") {
         return refused("401 not_signed_in");
     }
@@ -433,6 +502,7 @@ fn holds(route: &Route, caller: &str, reply: &Reply) {
         Audience::Everybody => {}
         Audience::People if token => assert_eq!(reply.status, 403, "{route:?} by {caller}: {word}"), // I8
         Audience::People => {}
+        Audience::Connectors => panic!("{route:?} speaks SCIM, or should"),
         Audience::Administrators => {
             if matches!(caller, "user" | "workload") {
                 assert!(matches!(reply.status.as_u16(), 403 | 404), "{route:?} by {caller}: {word}");

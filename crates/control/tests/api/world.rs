@@ -90,7 +90,12 @@ impl Reply {
         if self.status.is_success() {
             return self.status.as_str().to_owned();
         }
-        format!("{} {}", self.status.as_str(), self.json()["code"].as_str().unwrap_or("?"))
+        format!("{} {}", self.status.as_str(), self.refusal())
+    }
+    /// The code of a problem, or SCIM's word for it, where it has one.
+    fn refusal(&self) -> String {
+        let said = self.json();
+        said["code"].as_str().or(said["scimType"].as_str()).unwrap_or("?").to_owned()
     }
     pub fn ok(self) -> Self {
         assert!(self.status.is_success(), "{} {}", self.status, self.text());

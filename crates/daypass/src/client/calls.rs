@@ -5,6 +5,7 @@ use std::time::Duration;
 use daypass_api::{
     Mode, Page, Problem, SecretText,
     changes::{ApproveChange, Change, ChangeDetail, Proposed},
+    directories::{DeclareDirectory, Directory},
     grants::{Extend, Grant, Receipt, Revoke},
     identity::{
         self, ApplyTrust, BeginSignIn, FinishSignIn, Provider, SignInBegun, SignInFinished, TokenExchanged, Trust,
@@ -335,6 +336,16 @@ pub async fn add_member(api: &Api, group: &str, member: &str) -> Result<Proposed
 /// Takes somebody out of a group.
 pub async fn remove_member(api: &Api, group: &str, member: &str) -> Result<Proposed, Failure> {
     api.act(Method::DELETE, &format!("/v1/groups/{}/members/{}", segment(group), segment(member))).await
+}
+
+/// The declared directories.
+pub async fn directories(api: &Api) -> Result<Vec<Directory>, Failure> {
+    api.list("/v1/directories").await
+}
+
+/// Declares a directory.
+pub async fn declare_directory(api: &Api, body: &DeclareDirectory) -> Result<Proposed, Failure> {
+    api.post("/v1/directories", body).await
 }
 
 /// Tokens of oneself, or of a workload.

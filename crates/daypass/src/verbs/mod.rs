@@ -5,6 +5,7 @@ pub mod answering;
 pub mod asking;
 pub mod changes;
 pub mod connect;
+pub mod directories;
 pub mod exec;
 pub mod factors;
 pub mod grants;

@@ -16,6 +16,8 @@ pub enum ScopeArg {
     Request,
     /// Administer
     Administer,
+    /// Say who is in a directory, over SCIM
+    Scim,
 }
 
 /// Verbs of `token`.
@@ -94,6 +96,7 @@ fn scope_of(arg: ScopeArg) -> TokenScope {
         ScopeArg::Read => TokenScope::Read,
         ScopeArg::Request => TokenScope::Request,
         ScopeArg::Administer => TokenScope::Administer,
+        ScopeArg::Scim => TokenScope::Scim,
     }
 }
 
@@ -102,5 +105,6 @@ fn scope_word(scope: TokenScope) -> &'static str {
         TokenScope::Read => "read",
         TokenScope::Request => "request",
         TokenScope::Administer => "administer",
+        TokenScope::Scim => "scim",
     }
 }

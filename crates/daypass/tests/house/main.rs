@@ -3,6 +3,7 @@
 mod around;
 mod bad_days;
 mod clock;
+mod conformance;
 mod crash;
 mod crowd;
 mod disk;
@@ -15,6 +16,7 @@ mod oidc_pages;
 mod provider;
 mod refusals;
 mod regions;
+mod scim;
 mod statements;
 mod story;
 mod web;

@@ -8,7 +8,7 @@ use crate::{
 };
 
 /// A number of the metrics.
-fn number(world: &World, name: &str) -> f64 {
+pub fn number(world: &World, name: &str) -> f64 {
     let (status, text) = web::get(world, "/metrics");
     assert_eq!(status, 200, "{text}");
     let line = text.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(' '));
@@ -16,7 +16,7 @@ fn number(world: &World, name: &str) -> f64 {
 }
 
 /// How many endings were timed, at clients and at targets.
-fn timed(world: &World) -> (f64, f64) {
+pub fn timed(world: &World) -> (f64, f64) {
     let count = |stage| number(world, &format!("daypass_revocation_seconds_count{{stage=\"{stage}\"}}"));
     (count("client"), count("target"))
 }

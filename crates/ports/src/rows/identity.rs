@@ -16,6 +16,8 @@ pub enum TokenScope {
     Request,
     /// Administer, where its principal is an administrator.
     Administer,
+    /// Say who is in the directory whose connector its principal is, over SCIM.
+    Scim,
 }
 
 /// An API token: hashed, scoped, expiring.
