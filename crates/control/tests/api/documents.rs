@@ -31,6 +31,7 @@ fn the_table_of_routes_is_as_it_was_agreed() {
             Audience::Everybody => "everybody",
             Audience::Administrators => "administrators",
             Audience::People => "people",
+            Audience::Connectors => "connectors",
         };
         let once = match route.once {
             Once::Reads => "reads",
@@ -61,7 +62,7 @@ fn every_route_that_changes_something_says_what_it_writes() {
                 assert!(!route.writes.is_empty(), "{route:?} changes something, and writes nothing (I1)");
             }
         }
-        let methods = ["GET", "POST", "PUT", "DELETE"];
+        let methods = ["GET", "POST", "PUT", "PATCH", "DELETE"];
         assert!(methods.contains(&route.method.as_str()), "{route:?}: the router knows no such method");
     }
 }
