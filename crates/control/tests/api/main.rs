@@ -11,4 +11,5 @@ mod matrix;
 mod over_tls;
 mod pages;
 mod story;
+mod things;
 mod world;
