@@ -7,3 +7,4 @@ pub mod http;
 pub mod notices;
 pub mod oidc;
 mod tls;
+pub mod webauthn;

@@ -11,4 +11,5 @@ pub mod rows;
 pub mod secret;
 pub mod store;
 pub mod targets;
+pub mod webauthn;
 pub mod world;

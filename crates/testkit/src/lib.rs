@@ -1,6 +1,7 @@
 //! What tests share: throwaway servers with the world that they find there, what mail and messages are sent to, an issuer
 //! of tokens, and a world that stands still.
 
+pub mod authenticator;
 pub mod certificate;
 pub mod issuer;
 pub mod mail;

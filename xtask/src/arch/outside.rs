@@ -25,6 +25,7 @@ const OWNED: &[Owned] = &[
     Owned { name: "clap_complete", owners: &["daypass"], testers: &[] },
     Owned { name: "jsonwebtoken", owners: &["integrations"], testers: &[] },
     Owned { name: "reqwest", owners: &["daypass", "integrations"], testers: &[] },
+    Owned { name: "webauthn-rs", owners: &["integrations"], testers: &[] },
     Owned { name: "lettre", owners: &["integrations"], testers: &[] },
     Owned {
         name: "rcgen",
