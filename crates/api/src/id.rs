@@ -66,6 +66,8 @@ ids! {
     TokenId = "token";
     /// A notice.
     NoticeId = "notice";
+    /// A passkey.
+    PasskeyId = "passkey";
     /// A part of an entry's payload.
     PayloadId = "payload";
 }

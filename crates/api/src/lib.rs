@@ -11,6 +11,7 @@ pub mod changes;
 pub mod connection;
 pub mod directories;
 pub mod events;
+pub mod factors;
 pub mod grants;
 pub mod health;
 pub mod id;

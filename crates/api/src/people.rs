@@ -13,6 +13,17 @@ pub struct NewUser {
     pub name: String,
 }
 
+/// Invites somebody: makes a user in groups, as one change: `POST /v1/invitations`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Invite {
+    /// Their name.
+    pub name: String,
+    /// The groups that they are in from the beginning.
+    #[serde(default)]
+    pub groups: Vec<String>,
+}
+
 /// Makes a workload: `POST /v1/workloads`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]

@@ -111,6 +111,14 @@ pub mod event {
         SIGN_IN_FAILED = "signin.failed";
         /// A second factor was enrolled.
         FACTOR_ENROLLED = "factor.enrolled";
+        /// A passkey was removed by its owner.
+        FACTOR_REMOVED = "factor.removed";
+        /// A passkey was shown whose counter had gone back: there may be a copy of it. It was refused.
+        PASSKEY_SUSPECT = "factor.passkey_suspect";
+        /// Recovery codes were made; those of before are void.
+        RECOVERY_CODES_MADE = "factor.recovery_codes_made";
+        /// A recovery code was used in the place of a second factor.
+        RECOVERY_CODE_USED = "factor.recovery_code_used";
         /// A password was changed by its owner.
         PASSWORD_CHANGED = "factor.password_changed";
         /// A provider says that somebody signed out there: their sign-ins by it ended.

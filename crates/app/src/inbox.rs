@@ -47,7 +47,7 @@ pub struct Before {
 }
 
 /// Whether somebody's answer to a request counts.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Answering {
     /// It does, with what an approval takes of them.
     Counts(Freshness),

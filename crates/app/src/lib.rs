@@ -66,6 +66,7 @@ use daypass_ports::{
     secret::Credentials,
     store::Store,
     targets::Targets,
+    webauthn::Passkeys,
     world::{Clock, Random, random_bytes},
 };
 use daypass_seal::MasterKey;
@@ -92,6 +93,8 @@ pub struct App {
     pub(crate) browsers: signin::Browsers,
     /// The sign-ins by a provider that somebody came back from.
     pub(crate) spent: signin::Spent,
+    pub(crate) passkeys: Arc<dyn Passkeys>,
+    pub(crate) ceremonies: signin::Ceremonies,
     pub(crate) made: open_session::Made,
     pub(crate) notices: notices::Notices,
     pub(crate) under_way: notices::UnderWay,
@@ -116,6 +119,8 @@ pub struct Parts {
     pub keys: MasterKey,
     /// How notices go.
     pub notices: notices::Notices,
+    /// What verifies passkeys.
+    pub passkeys: Arc<dyn Passkeys>,
 }
 
 /// How often a use case is run again when a row that it read was changed meanwhile.

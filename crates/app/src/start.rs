@@ -99,7 +99,7 @@ impl App {
     }
 
     fn assemble(parts: Parts, policy: PolicySet) -> Self {
-        let Parts { store, targets, credentials, identity, clock, random, keys, notices } = parts;
+        let Parts { store, targets, credentials, identity, clock, random, keys, notices, passkeys } = parts;
         Self {
             store,
             targets,
@@ -116,6 +116,8 @@ impl App {
             limits: signin::Attempts::default(),
             browsers: signin::Browsers::default(),
             spent: signin::Spent::default(),
+            passkeys,
+            ceremonies: signin::Ceremonies::default(),
             made: open_session::Made::default(),
             notices,
             under_way: crate::notices::UnderWay::default(),

@@ -75,6 +75,12 @@ pub enum Verb {
         /// What your authenticator shows
         code: String,
     },
+    /// List your second factors: passkeys, authenticator, recovery codes
+    #[command(after_help = "Example: daypass factors")]
+    Factors,
+    /// Make ten recovery codes, each good once in the place of a second factor; those of before are void
+    #[command(after_help = "Example: daypass recovery-codes --code 123456")]
+    RecoveryCodes(factors::RecoveryCodesArgs),
     /// List what can be asked for
     #[command(after_help = "Example: daypass resources orders")]
     Resources {
@@ -183,6 +189,9 @@ pub enum Verb {
     /// Users
     #[command(subcommand, after_help = "Example: daypass user create bob")]
     User(people::UserVerb),
+    /// Invite somebody: makes a user, in groups, and prints the link by which they come
+    #[command(after_help = "Example: daypass invite bob --group dba --group oncall")]
+    Invite(people::InviteArgs),
     /// Workloads
     #[command(subcommand, after_help = "Example: daypass workload create nightly --owner bob")]
     Workload(people::WorkloadVerb),
@@ -306,6 +315,8 @@ async fn client_verb(context: &mut Context, verb: Verb) -> Result<(), Failure> {
         Verb::Password(args) => factors::password(context, args).await,
         Verb::Totp(verb) => factors::totp(context, verb).await,
         Verb::SecondFactor { code } => factors::second_factor(context, code).await,
+        Verb::Factors => factors::list(context).await,
+        Verb::RecoveryCodes(args) => factors::recovery_codes(context, args).await,
         Verb::Resources { name } => resources::resources(context, name).await,
         Verb::Apply(args) => resources::apply(context, args).await,
         Verb::Doctor { resource } => resources::doctor(context, &resource).await,
@@ -336,6 +347,7 @@ async fn client_verb(context: &mut Context, verb: Verb) -> Result<(), Failure> {
         Verb::Groups => people::group(context, people::GroupVerb::List).await,
         Verb::Tokens => tokens::token(context, tokens::TokenVerb::List { workload: None }).await,
         Verb::User(verb) => people::user(context, verb).await,
+        Verb::Invite(args) => people::invite(context, args).await,
         Verb::Workload(verb) => people::workload(context, verb).await,
         Verb::Group(verb) => people::group(context, verb).await,
         Verb::Directory(verb) => directories::directory(context, verb).await,

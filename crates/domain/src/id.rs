@@ -108,6 +108,8 @@ ids! {
     TokenId = "token";
     /// A sign-in of a person: what `daypass login` makes.
     SignInId = "signin";
+    /// A passkey that a person enrolled.
+    PasskeyId = "passkey";
     /// One judgement, replayable (I7).
     DecisionId = "decision";
     /// One Daypass: its id is on everything that it makes at a target.

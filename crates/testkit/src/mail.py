@@ -39,7 +39,8 @@ class Handler:
 def authenticate(server, session, envelope, mechanism, data):
     login, password = data.login.decode(), data.password.decode()
     good = password == asked["password"]
-    return AuthResult(success=good, auth_data={"login": login})
+    # What isn't handled here is answered by the server: 535.
+    return AuthResult(success=good, handled=False, auth_data={"login": login})
 
 
 def protocol():

@@ -373,12 +373,15 @@ impl App {
         };
         let directory = self.directory().await?;
         let party = directory.party(change.proposer).ok_or_else(|| refused("the account is unknown".into()))?;
-        let act = Act::Administer { subject: change.subject.clone(), second_factor_age_s: content.second_factor_age_s };
-        let decision = self.decide(Input { at: self.now(), principal: party, act });
-        if decision.verdict.is_permitted() {
-            return Ok(());
+        for subject in content.proposal.subjects() {
+            let second_factor_age_s = content.second_factor_age_s;
+            let act = Act::Administer { subject: subject.to_owned(), second_factor_age_s };
+            let decision = self.decide(Input { at: self.now(), principal: party.clone(), act });
+            if !decision.verdict.is_permitted() {
+                return Err(refused(decision.verdict.to_string()));
+            }
         }
-        Err(refused(decision.verdict.to_string()))
+        Ok(())
     }
 }
 

@@ -64,6 +64,13 @@ pub enum Proposal {
         /// Their name.
         name: Name,
     },
+    /// A new user, who comes by an invitation, in these groups: one change, so that one approval is enough.
+    Invite {
+        /// Their name.
+        name: Name,
+        /// Which groups they are in from the beginning.
+        groups: BTreeSet<Name>,
+    },
     /// A new workload.
     CreateWorkload {
         /// Its name.
@@ -162,6 +169,7 @@ impl Proposal {
     pub const fn subject(&self) -> &'static str {
         match self {
             Self::CreateUser { .. }
+            | Self::Invite { .. }
             | Self::CreateWorkload { .. }
             | Self::Enable { .. }
             | Self::InviteAgain { .. }
@@ -174,6 +182,30 @@ impl Proposal {
             Self::Resources { .. } => RESOURCE,
             Self::Trust { .. } => TRUST,
             Self::Policy { .. } => POLICY,
+        }
+    }
+
+    /// Everything that it changes: whoever proposes or approves it must be permitted all of these.
+    #[must_use]
+    pub fn subjects(&self) -> Vec<&'static str> {
+        match self {
+            Self::Invite { groups, .. } if !groups.is_empty() => vec![PRINCIPAL, GROUP],
+            Self::Invite { .. }
+            | Self::CreateUser { .. }
+            | Self::CreateWorkload { .. }
+            | Self::Enable { .. }
+            | Self::InviteAgain { .. }
+            | Self::ResetSecondFactor { .. }
+            | Self::AddMember { .. }
+            | Self::RemoveMember { .. }
+            | Self::DeleteGroup { .. }
+            | Self::MakeToken { .. }
+            | Self::SetMail { .. }
+            | Self::RemoveMail { .. }
+            | Self::DeclareDirectory { .. }
+            | Self::Resources { .. }
+            | Self::Trust { .. }
+            | Self::Policy { .. } => vec![self.subject()],
         }
     }
 }

@@ -70,6 +70,7 @@ impl App {
     pub(crate) async fn prepare(&self, proposal: &Proposal, doers: Doers<'_>, hand: Hand<'_>) -> Result<Prepared> {
         match proposal {
             Proposal::CreateUser { name } => self.plan_create_user(name, hand).await,
+            Proposal::Invite { name, groups } => self.plan_invite(name, groups, doers, hand).await,
             Proposal::CreateWorkload { name, owner } => self.plan_create_workload(name, owner).await,
             Proposal::Enable { principal } => self.plan_enable(principal).await,
             Proposal::InviteAgain { user } => self.plan_invite_again(user, hand).await,

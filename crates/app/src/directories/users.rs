@@ -105,7 +105,7 @@ impl App {
         let row = self.row_of(&directory.value, principal.id, said, self.now());
         let mut prepared = Prepared::default();
         prepared.commit.expect(&directory);
-        prepared.commit.put(&Factors { principal: principal.id, password: None, totp: None, connection: None });
+        prepared.commit.put(&Factors::none_of(principal.id));
         prepared.commit.put(&principal);
         prepared.commit.put(&row);
         let ids = ids_of(actor, principal.id);

@@ -127,7 +127,7 @@ impl App {
         let mut commit = Commit::default();
         commit.delete(&invitation);
         commit.put(&user);
-        commit.put(&Factors { principal: user.id, password: Some(phc.to_owned()), totp: None, connection: None });
+        commit.put(&Factors { password: Some(phc.to_owned()), ..Factors::none_of(user.id) });
         commit.replace(&administrators, &group);
         let prepared = Prepared { commit, turn: Turn::Members(group.members), ..Prepared::default() };
         let part = self.subject_part(user.id, &name);

@@ -13,7 +13,7 @@ use daypass_domain::{
     MailAddress, Name, PrincipalId, Time,
     principal::{Actor, Group, Kind, Principal, Standing},
 };
-use daypass_ports::rows::{Enrolment, Factors};
+use daypass_ports::rows::Factors;
 
 pub use groups::GroupView;
 pub use invite::INVITATION_LASTS;
@@ -103,7 +103,6 @@ impl App {
     async fn proof_of(&self, id: PrincipalId) -> Result<Proof> {
         let factors = self.store_ref().get::<Factors>(&id.to_string()).await?.map(|f| f.value);
         let Some(factors) = factors.filter(|f| f.password.is_some()) else { return Ok(Proof::NoPassword) };
-        let second = factors.totp.is_some_and(|t| t.confirmed == Enrolment::Done);
-        Ok(if second { Proof::PasswordAndSecondFactor } else { Proof::Password })
+        Ok(if factors.has_second_factor() { Proof::PasswordAndSecondFactor } else { Proof::Password })
     }
 }

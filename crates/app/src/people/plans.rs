@@ -1,18 +1,20 @@
 //! What changes to people would do (I12): planned here, done by [`crate::changes`].
 
+use std::collections::BTreeSet;
+
 use daypass_domain::{
     Name, PrincipalId,
     principal::{Group, Kind, Principal, Standing},
 };
 use daypass_ports::{
     record::{Commit, Read},
-    rows::{Enrolment, Factors, Invitation, Link, SignIn, Token, key},
+    rows::{Bar, Factors, Invitation, Link, SignIn, Token, key},
 };
 
 use super::invite::{Half, INVITATION_KEY, INVITATION_LASTS, half_hash, half_of, invitation_hash, whole};
 use crate::{
     App, Problem, Result,
-    changes::{Hand, Handed, Kept, Prepared, Turn},
+    changes::{Doers, Hand, Handed, Kept, Prepared, Turn},
 };
 
 impl App {
@@ -25,7 +27,43 @@ impl App {
             ..Prepared::default()
         };
         prepared.commit.put(&user);
-        prepared.commit.put(&Factors { principal: user.id, password: None, totp: None, connection: None });
+        prepared.commit.put(&Factors::none_of(user.id));
+        self.invite(&user, hand, &mut prepared);
+        Ok(prepared)
+    }
+
+    /// A user and their groups at once. Joining a group is an act of its own in policies, judged and recorded beside it.
+    pub(crate) async fn plan_invite(
+        &self,
+        name: &Name,
+        groups: &BTreeSet<Name>,
+        doers: Doers<'_>,
+        hand: Hand<'_>,
+    ) -> Result<Prepared> {
+        self.name_is_free(name).await?;
+        let user = self.new_principal(name, Kind::User);
+        let mut prepared = Prepared {
+            words: vec![format!("make the user `{name}`, who sets a password by an invitation")],
+            ids: vec![("subject_principal", user.id.to_string())],
+            ..Prepared::default()
+        };
+        prepared.commit.put(&user);
+        prepared.commit.put(&Factors::none_of(user.id));
+        if !groups.is_empty() {
+            let decision = self.may_administer(doers.actor, crate::changes::GROUP).await?;
+            prepared.parts.push(self.decision_part(&decision));
+        }
+        for group in groups {
+            let read = self.group_named(group.as_str()).await?;
+            let mut next = read.value.clone();
+            next.members.insert(user.id);
+            prepared.words.push(format!("put `{name}` into the group `{group}`"));
+            prepared.ids.push(("group", next.id.to_string()));
+            prepared.commit.replace(&read, &next);
+            if crate::changes::is_administrators(&next) {
+                prepared.turn = Turn::Members(next.members);
+            }
+        }
         self.invite(&user, hand, &mut prepared);
         Ok(prepared)
     }
@@ -82,8 +120,7 @@ impl App {
         prepared.commit.expect(&user);
         self.drop_credentials(user.value.id, &mut prepared.commit).await?;
         let factors = self.factors_of(user.value.id).await?;
-        let bare = Factors { principal: user.value.id, password: None, totp: None, connection: None };
-        prepared.commit.replace(&factors, &bare);
+        prepared.commit.replace(&factors, &Factors::none_of(user.value.id));
         self.invite(&user.value, hand, &mut prepared);
         Ok(prepared)
     }
@@ -92,13 +129,21 @@ impl App {
         let user = self.user_named(name).await?;
         let factors = self.factors_of(user.value.id).await?;
         let mut prepared = Prepared::default();
-        if factors.value.totp.as_ref().is_none_or(|t| t.confirmed == Enrolment::Begun) {
+        if !factors.value.has_second_factor() {
             return Ok(prepared);
         }
-        prepared.words.push(format!("forget the second factor of `{name}`, so that they can enrol another"));
-        prepared.words.push(format!("end the sign-ins of `{name}`"));
+        prepared.words.push(format!("forget every second factor and recovery code of `{name}`"));
+        prepared.words.push(format!("end the sign-ins of `{name}`, and bar the account until they enrol another"));
         prepared.ids.push(("subject_principal", user.value.id.to_string()));
-        prepared.commit.replace(&factors, &Factors { totp: None, ..factors.value.clone() });
+        let bare = Factors {
+            totp: None,
+            passkeys: Vec::new(),
+            recovery_codes: Vec::new(),
+            bar: Bar::UntilEnrolled { since: self.now() },
+            connection: None,
+            ..factors.value.clone()
+        };
+        prepared.commit.replace(&factors, &bare);
         for sign_in in self.store_ref().find::<SignIn>(key::PRINCIPAL, &user.value.id.to_string()).await? {
             prepared.commit.delete(&sign_in);
         }

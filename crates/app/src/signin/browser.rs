@@ -16,7 +16,7 @@ use daypass_ports::{
 };
 use subtle::ConstantTimeEq as _;
 
-use super::{Begun, Caller, SignInInput, caller::nobody};
+use super::{Begun, Caller, caller::nobody};
 use crate::{App, Problem, Result};
 
 /// What the secret of a browser's sign-in begins with.
@@ -83,15 +83,6 @@ impl Browsers {
 }
 
 impl App {
-    /// Signs a person in for a browser. Limits and answers are those of [`App::sign_in`]; the connection secret is left
-    /// as it is.
-    ///
-    /// # Errors
-    /// As [`App::sign_in`].
-    pub async fn sign_in_browser(&self, input: SignInInput) -> Result<BrowserSignIn> {
-        Ok(BrowserSignIn::of(self.come_in(&input, KeptBy::Browser, |_, _| Ok(())).await?))
-    }
-
     /// Who calls with this cookie.
     ///
     /// # Errors

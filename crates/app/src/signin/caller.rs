@@ -8,7 +8,7 @@ use daypass_domain::{
 };
 use daypass_ports::{
     record::Read,
-    rows::{KeptBy, SignIn, Token, TokenScope, key},
+    rows::{Bar, Factors, KeptBy, SignIn, Token, TokenScope, key},
 };
 
 use crate::{App, Problem, ProblemKind, Result};
@@ -42,6 +42,8 @@ pub enum Scopes {
     All,
     /// Only these, of what its principal may.
     These(BTreeSet<TokenScope>),
+    /// Looking, and enrolling a second factor: the principal's were reset. // I12
+    Barred,
 }
 
 impl Caller {
@@ -63,6 +65,8 @@ impl Caller {
             // A person who signed in may whatever policy lets them; a directory's connector comes by its token alone.
             Scopes::All => scope != TokenScope::Scim,
             Scopes::These(scopes) => scopes.contains(&scope),
+            Scopes::Barred if scope == TokenScope::Read => true,
+            Scopes::Barred => return Err(barred()),
         };
         if held {
             return Ok(());
@@ -137,7 +141,11 @@ impl App {
             let principal = self.active(token.principal).await?.ok_or_else(nobody)?;
             let via = Via::Token { token: token.id };
             let actor = Actor { principal: principal.value.id, person: principal.value.person(), via };
-            return Ok(Caller { actor, credential: Credential::Token(token.id), scopes: Scopes::These(token.scopes) });
+            let scopes = match self.bar_of(principal.value.id).await? {
+                Bar::None => Scopes::These(token.scopes),
+                Bar::UntilEnrolled { .. } => Scopes::Barred,
+            };
+            return Ok(Caller { actor, credential: Credential::Token(token.id), scopes });
         }
         Err(nobody())
     }
@@ -153,7 +161,16 @@ impl App {
         let principal = self.active(sign_in.principal).await?.ok_or_else(nobody)?;
         let via = Via::SignIn { second_factor: sign_in.second_factor };
         let actor = Actor { principal: principal.value.id, person: principal.value.person(), via };
-        Ok(Caller { actor, credential: Credential::SignIn(sign_in.id), scopes: Scopes::All })
+        let scopes = match self.bar_of(principal.value.id).await? {
+            Bar::None => Scopes::All,
+            Bar::UntilEnrolled { .. } => Scopes::Barred,
+        };
+        Ok(Caller { actor, credential: Credential::SignIn(sign_in.id), scopes })
+    }
+
+    async fn bar_of(&self, id: PrincipalId) -> Result<Bar> {
+        let factors = self.store_ref().get::<Factors>(&id.to_string()).await?;
+        Ok(factors.map_or(Bar::None, |factors| factors.value.bar))
     }
 
     /// A principal that may act: active, and so is its owner.
@@ -168,6 +185,15 @@ impl App {
         };
         Ok((read.value.is_active() && owner_is).then_some(read))
     }
+}
+
+/// What an account may not do until it has a second factor again.
+pub(super) fn barred() -> Problem {
+    Problem::not_allowed(
+        "second_factor_reset",
+        "your second factor was reset, so this account can do nothing until another is enrolled",
+        "enrol one on the page /factors of this server, or with `daypass totp enrol`",
+    )
 }
 
 pub(super) fn nobody() -> Problem {

@@ -5,7 +5,7 @@ use daypass_domain::{Name, PrincipalId, Time, principal::Principal};
 use daypass_ports::{
     authority::Door,
     record::{Commit, Read},
-    rows::{ConnectionSecret, Factors, Token, TokenScope, key},
+    rows::{Bar, ConnectionSecret, Factors, Token, TokenScope, key},
     secret::Secret,
 };
 use daypass_wire::scram::{DEFAULT_ITERATIONS, ScramVerifier, mock_verifier};
@@ -69,7 +69,7 @@ impl App {
             }
             None => {
                 commit.expect_none(daypass_ports::record::Kind::Factors, &id.to_string());
-                Factors { principal: id, password: None, totp: None, connection: None }
+                Factors::none_of(id)
             }
         };
         let secret = self.connection_secret_until(&mut factors, until)?;
@@ -134,7 +134,8 @@ impl App {
         let Some(found) = found.into_iter().next() else { return Ok(None) };
         let Some(principal) = self.active(found.value.id).await? else { return Ok(None) };
         let factors: Option<Read<Factors>> = self.store_ref().get(&principal.value.id.to_string()).await?;
-        let live = factors.and_then(|f| f.value.connection).filter(|c| self.now() < c.expires);
+        let open = factors.map(|f| f.value).filter(|f| f.bar == Bar::None);
+        let live = open.and_then(|f| f.connection).filter(|c| self.now() < c.expires);
         let Some(live) = live else { return Ok(None) };
         let verifier = live.verifier.parse().map_err(|e: daypass_wire::scram::ScramError| {
             Problem::unavailable(format!("the verifier of {} can't be read: {e}", principal.value.id))

@@ -1,39 +1,53 @@
 //! What a person does with their own factors.
 //!
 //! Policies read how long ago a second factor was shown, so second factors fall under I12. Enrolling a *first* one is
-//! one's own act: it takes the password again, and whoever has that could sign in without a second factor anyway.
-//! Putting another in the place of one that is enrolled is a change (`Proposal::ResetSecondFactor`): otherwise whoever
-//! steals a sign-in and the password could put their own device in its place.
+//! one's own act: it takes the password again, and whoever has that could sign in without a second factor anyway. One
+//! more beside those that are enrolled takes one of those, shown just now. Whoever has none of theirs any more needs a
+//! change (`Proposal::ResetSecondFactor`): otherwise whoever steals a sign-in and the password could put their own device
+//! in its place.
 
-use daypass_domain::{
-    PrincipalId, Span, Time,
-    principal::{Actor, SecondFactor, Via},
-};
+use std::collections::BTreeSet;
+
+use daypass_domain::{Name, PasskeyId, PrincipalId, Time};
 use daypass_ports::{
     record::{Commit, Read},
-    rows::{Enrolment, Factors, SignIn, Totp, key},
+    rows::{Bar, Enrolment, Factors, PasskeyUse, SignIn, Totp, Way, key},
     secret::Secret,
 };
 
 use super::{Caller, totp, wrong};
 use crate::{
-    App, Problem, ProblemKind, Result,
+    App, Problem, Result,
     entry::{administration, event},
     retry_stale,
     signin::check_new_password,
 };
 
 const PURPOSE: &str = "totp";
-/// How old the second factor may be that an approval is given with, where one is enrolled. // I8
-pub const FRESH: Span = Span::from_mins(5);
+/// What a person has beside their password.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct FactorsView {
+    /// In which ways they can show a second factor; empty where they have none.
+    pub ways: BTreeSet<Way>,
+    /// Their passkeys.
+    pub passkeys: Vec<PasskeyView>,
+    /// How many recovery codes are left.
+    pub recovery_codes: usize,
+    /// Whether the account is barred until they enrol one.
+    pub bar: Bar,
+}
 
-/// What an approval takes of a person, beside their sign-in. // I8
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Freshness {
-    /// Nothing: a second factor was shown just now, or none is enrolled.
-    Enough,
-    /// A code of the second factor that is enrolled.
-    CodeNeeded,
+/// A passkey, as its owner sees it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PasskeyView {
+    /// Its id.
+    pub id: PasskeyId,
+    /// What they call it.
+    pub name: Name,
+    /// When it was enrolled.
+    pub enrolled: Time,
+    /// When it was last shown.
+    pub last: PasskeyUse,
 }
 
 /// What a person puts into their authenticator. Shown once.
@@ -46,13 +60,18 @@ pub struct TotpEnrolment {
 }
 
 impl App {
-    /// Begins to enrol a first second factor: it counts once a code of it was shown.
+    /// Begins to enrol TOTP: it counts once a code of it was shown.
     ///
     /// # Errors
-    /// When the password is wrong, it isn't a person who signed in, or a second factor is enrolled already.
+    /// When the password is wrong, it isn't a person who signed in, it is enrolled already, or another second factor is,
+    /// and wasn't shown just now.
     pub async fn enrol_totp(&self, caller: &Caller, password: Secret) -> Result<TotpEnrolment> {
         caller.sign_in()?;
         self.prove_again(caller.principal(), password).await?;
+        // One that has TOTP already is told so, whatever was shown.
+        if !self.factors_of(caller.principal()).await?.value.has_totp() {
+            self.must_have_shown(caller).await?;
+        }
         retry_stale!(self.try_enrol_totp(caller.principal()).await)
     }
 
@@ -108,81 +127,17 @@ impl App {
                 ));
             }
         }
-        self.use_code(&mut next, code, self.now())?;
+        self.use_totp(&mut next, code, self.now())?;
         if let Some(totp) = next.totp.as_mut() {
             totp.confirmed = Enrolment::Done;
         }
+        next.bar = Bar::None;
         let mut commit = Commit::default();
         commit.replace(&read, &next);
         let ids = vec![("principal", id.to_string()), ("enrolment", "done".to_owned())];
         commit.entry(administration(event::FACTOR_ENROLLED, ids, self.region().await?, Vec::new()));
         self.commit(commit, ()).await?;
         Ok(())
-    }
-
-    /// The second factor is shown again in a sign-in; the actor to go on with says so.
-    ///
-    /// # Errors
-    /// When the code is wrong or was used, nothing is enrolled, or it is a token that calls.
-    pub async fn show_second_factor(&self, caller: &Caller, code: &str, peer: std::net::IpAddr) -> Result<Actor> {
-        let sign_in = caller.sign_in()?;
-        let name = self.principal(caller.principal()).await?.value.name;
-        self.limits.take(name.as_str(), peer, self.clock.boot())?;
-        let at = retry_stale!(self.try_show_second_factor(caller.principal(), sign_in, code).await)?;
-        self.limits.give_back(name.as_str(), peer, self.clock.boot());
-        let via = Via::SignIn { second_factor: SecondFactor::ShownAt { at } };
-        Ok(Actor { via, ..caller.actor_of_any_scope().clone() })
-    }
-
-    async fn try_show_second_factor(
-        &self,
-        id: PrincipalId,
-        sign_in: daypass_domain::SignInId,
-        code: &str,
-    ) -> Result<Time> {
-        let factors = self.factors_of(id).await?;
-        let row = self.store_ref().get::<SignIn>(&sign_in.to_string()).await?;
-        let row = row.ok_or_else(|| Problem::not_found("signin", sign_in))?;
-        if factors.value.totp.as_ref().is_none_or(|t| t.confirmed == Enrolment::Begun) {
-            return Err(Problem::conflict(
-                "no_second_factor",
-                "no second factor is enrolled for this account",
-                "enrol one with `daypass totp enrol`",
-            ));
-        }
-        let now = self.now();
-        let mut next = factors.value.clone();
-        self.use_code(&mut next, code, now)?;
-        let mut commit = Commit::default();
-        commit.replace(&factors, &next);
-        commit.replace(&row, &SignIn { second_factor: SecondFactor::ShownAt { at: now }, ..row.value.clone() });
-        let ids = vec![("signin", sign_in.to_string()), ("principal", id.to_string())];
-        commit.entry(administration(event::SECOND_FACTOR_SHOWN, ids, self.region().await?, Vec::new()));
-        Ok(self.commit(commit, now).await?.into_effect())
-    }
-
-    /// What an approval by this actor takes. // I8
-    ///
-    /// # Errors
-    /// When the store doesn't answer.
-    pub async fn freshness(&self, actor: &Actor) -> Result<Freshness> {
-        let shown = self.second_factor_age_s(actor).is_some_and(|age| age <= FRESH.secs());
-        let factors = self.store_ref().get::<Factors>(&actor.principal.to_string()).await?;
-        let enrolled = factors.and_then(|f| f.value.totp).is_some_and(|t| t.confirmed == Enrolment::Done);
-        Ok(if enrolled && !shown { Freshness::CodeNeeded } else { Freshness::Enough })
-    }
-
-    /// Whoever has a second factor approves with it, shown just now: a browser that was left open approves nothing. // I8
-    pub(crate) async fn must_be_fresh(&self, actor: &Actor) -> Result<()> {
-        match self.freshness(actor).await? {
-            Freshness::Enough => Ok(()),
-            Freshness::CodeNeeded => Err(Problem::new(
-                ProblemKind::NeedsSecondFactor,
-                "second_factor_needed",
-                format!("an approval takes your second factor, shown at most {FRESH} before"),
-                "give the code that your authenticator shows now: `daypass approve --code CODE`",
-            )),
-        }
     }
 
     /// Another password, by its owner. Their other sign-ins end, and so does their connection secret: whoever changes a
@@ -216,7 +171,7 @@ impl App {
     }
 
     /// The password once more, from somebody who is signed in: a sign-in that was stolen is not enough.
-    async fn prove_again(&self, id: PrincipalId, password: Secret) -> Result<()> {
+    pub(super) async fn prove_again(&self, id: PrincipalId, password: Secret) -> Result<()> {
         let name = self.principal(id).await?.value.name;
         // Counted apart from signing in, so that trying here neither helps nor hinders there.
         let meter = format!("again {name}");
@@ -235,12 +190,31 @@ impl App {
         read.ok_or_else(|| Problem::not_found("principal", id))
     }
 
-    /// Uses a code up: its step, and every earlier one, is good for nothing any more.
-    pub(super) fn use_code(&self, factors: &mut Factors, code: &str, now: Time) -> Result<()> {
+    /// Uses a code of TOTP up: its step, and every earlier one, is good for nothing any more.
+    pub(super) fn use_totp(&self, factors: &mut Factors, code: &str, now: Time) -> Result<()> {
         let id = factors.principal;
         let Some(totp) = factors.totp.as_mut() else { return Err(wrong()) };
         let secret = self.unseal(PURPOSE, id, &totp.sealed)?;
         totp.last_step = totp::fits(&secret, code, now, totp.last_step).ok_or_else(wrong)?;
         Ok(())
+    }
+
+    /// What a person has to prove themselves by beside their password. Never a secret.
+    ///
+    /// # Errors
+    /// When it is a token that calls, or the store doesn't answer.
+    pub async fn factors(&self, caller: &Caller) -> Result<FactorsView> {
+        caller.sign_in()?;
+        let factors = self.factors_of(caller.principal()).await?.value;
+        Ok(FactorsView {
+            ways: factors.ways(),
+            passkeys: factors
+                .passkeys
+                .iter()
+                .map(|key| PasskeyView { id: key.id, name: key.name.clone(), enrolled: key.enrolled, last: key.last })
+                .collect(),
+            recovery_codes: factors.recovery_codes.len(),
+            bar: factors.bar,
+        })
     }
 }

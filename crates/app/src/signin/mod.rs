@@ -7,7 +7,12 @@
 //! | `password` | Argon2id, a few at a time |
 //! | `totp` | RFC 6238 |
 //! | `browser` | the sign-in that a browser keeps: its end when nobody uses it, the token of its forms |
-//! | `factors` | enrolling, showing again, changing the password |
+//! | `factors` | enrolling TOTP, changing the password, looking at what one has |
+//! | `passkeys` | enrolling, removing and verifying passkeys |
+//! | `recovery` | codes for whoever lost their second factor |
+//! | `showing` | showing a second factor again, and what takes a fresh one |
+//! | `second_step` | the second half of a browser's sign-in |
+//! | `held` | what is kept between two steps: in memory, for five minutes, used once |
 //! | `connection` | the secret that clients prove at the gateway |
 //! | `provider` | in on the word of an identity provider |
 //! | `attempts` | how often somebody may try |
@@ -20,8 +25,13 @@ mod browser;
 mod caller;
 mod connection;
 mod factors;
+mod held;
+mod passkeys;
 mod password;
 mod provider;
+mod recovery;
+mod second_step;
+mod showing;
 mod totp;
 
 use std::net::IpAddr;
@@ -33,8 +43,9 @@ use daypass_domain::{
 use daypass_ports::{
     identity::IdentityError,
     record::{Commit, Read},
-    rows::{Enrolment, Factors, KeptBy, SignIn, SignInWord, key},
+    rows::{Factors, KeptBy, SignIn, SignInWord, key},
     secret::Secret,
+    webauthn::Ceremony,
 };
 use serde::Serialize;
 
@@ -44,10 +55,14 @@ pub use browser::{BROWSER_IDLE, BROWSER_PREFIX, BrowserSignIn, Touch};
 pub(crate) use caller::hash_of;
 pub use caller::{Caller, Credential, SIGN_IN_PREFIX, Scopes, TOKEN_PREFIX};
 pub use connection::ConnectionSecretGiven;
-pub use factors::{FRESH, Freshness, TotpEnrolment};
+pub use factors::{FactorsView, PasskeyView, TotpEnrolment};
+pub(crate) use held::Ceremonies;
+pub use passkeys::{Again, PASSKEYS_MOST};
 pub use password::{PASSWORD_MAX, PASSWORD_MIN, check_new_password};
 pub(crate) use provider::Spent;
 pub use provider::{Began, Came, CameBack, DeviceBegan, Finished, FinishedInBrowser, ProviderView, Return};
+pub use second_step::{SecondStep, Step};
+pub use showing::{FRESH, Freshness, Showing};
 pub use totp::code_for;
 
 use crate::{
@@ -68,7 +83,7 @@ pub struct SignInInput {
     pub name: String,
     /// Their password.
     pub password: Secret,
-    /// The code of their second factor, if they gave one.
+    /// The code of their second factor, or a recovery code, if they gave one.
     pub code: Option<Secret>,
     /// The address that they come from.
     pub peer: IpAddr,
@@ -89,6 +104,24 @@ pub struct SignedIn {
     pub expires: Time,
     /// Whether a second factor was shown.
     pub second_factor: SecondFactor,
+}
+
+/// Somebody who proved their password, and nothing else yet.
+#[derive(Debug, Clone)]
+struct Proven {
+    id: PrincipalId,
+    name: String,
+    /// What the password was compared to: whoever goes on must still have it.
+    phc: Option<String>,
+    peer: IpAddr,
+}
+
+/// What is shown after the password.
+#[derive(Clone, Copy)]
+enum Second<'a> {
+    Nothing,
+    Code(&'a Secret),
+    Passkey { ceremony: &'a Ceremony, answer: &'a str },
 }
 
 /// What is made when somebody may come in: a sign-in before it is durable, and what its keeper gets beside the secret.
@@ -127,17 +160,13 @@ impl App {
     /// is enrolled and its code is missing or wrong, or when there were too many attempts.
     pub async fn sign_in(&self, input: SignInInput) -> Result<SignedIn> {
         let connection = |factors: &mut Factors, now: Time| self.connection_secret_until(factors, now + SIGN_IN_LASTS);
-        Ok(SignedIn::of(self.come_in(&input, KeptBy::Program, connection).await?))
+        let proven = self.prove_password(&input).await?;
+        let second = input.code.as_ref().map_or(Second::Nothing, Second::Code);
+        Ok(SignedIn::of(self.come_in(&proven, second, KeptBy::Program, connection).await?))
     }
 
-    /// Lets a person in who proves who they are: whatever keeps their sign-in, the limits, the work and the answers are
-    /// the same. `more` is what else changes with it.
-    async fn come_in<T: Send>(
-        &self,
-        input: &SignInInput,
-        kept_by: KeptBy,
-        more: impl Fn(&mut Factors, Time) -> Result<T> + Send + Sync,
-    ) -> Result<Begun<T>> {
+    /// The first step, whatever keeps the sign-in: the limits, the work and the answers are the same.
+    async fn prove_password(&self, input: &SignInInput) -> Result<Proven> {
         self.limits.take(&input.name, input.peer, self.clock.boot())?;
         let found = self.user_with_factors(&input.name).await?;
         let phc = found.as_ref().and_then(|(_, factors)| factors.value.password.clone());
@@ -147,16 +176,26 @@ impl App {
             self.record_failure(whom, input.peer).await;
             return Err(wrong());
         };
-        let id = principal.value.id;
-        match retry_stale!(self.try_sign_in(id, phc.as_deref(), input, kept_by, &more).await) {
+        Ok(Proven { id: principal.value.id, name: input.name.clone(), phc, peer: input.peer })
+    }
+
+    /// Lets a person in who proved their password, with what they show beside it. `more` is what else changes with it.
+    async fn come_in<T: Send>(
+        &self,
+        proven: &Proven,
+        second: Second<'_>,
+        kept_by: KeptBy,
+        more: impl Fn(&mut Factors, Time) -> Result<T> + Send + Sync,
+    ) -> Result<Begun<T>> {
+        match retry_stale!(self.try_sign_in(proven, second, kept_by, &more).await) {
             Ok(signed_in) => {
-                self.limits.succeeded(&input.name, input.peer, self.clock.boot());
+                self.limits.succeeded(&proven.name, proven.peer, self.clock.boot());
                 Ok(signed_in)
             }
             Err(problem) => {
                 match problem.kind {
-                    // The code was a guess: that try stays used.
-                    ProblemKind::Unauthenticated => self.record_failure(Some(id), input.peer).await,
+                    // What was shown was a guess: that try stays used.
+                    ProblemKind::Unauthenticated => self.record_failure(Some(proven.id), proven.peer).await,
                     ProblemKind::NeedsSecondFactor
                     | ProblemKind::Invalid
                     | ProblemKind::NotAllowed
@@ -165,7 +204,7 @@ impl App {
                     | ProblemKind::Stale
                     | ProblemKind::TooMany { .. }
                     | ProblemKind::Unavailable => {
-                        self.limits.give_back(&input.name, input.peer, self.clock.boot());
+                        self.limits.give_back(&proven.name, proven.peer, self.clock.boot());
                     }
                 }
                 Err(problem)
@@ -175,29 +214,29 @@ impl App {
 
     async fn try_sign_in<T: Send>(
         &self,
-        id: PrincipalId,
-        phc: Option<&str>,
-        input: &SignInInput,
+        proven: &Proven,
+        second: Second<'_>,
         kept_by: KeptBy,
         more: &(impl Fn(&mut Factors, Time) -> Result<T> + Sync),
     ) -> Result<Begun<T>> {
         // Read anew: what was compared above may have been reset since.
-        let (principal, factors) = self.user_with_factors(&input.name).await?.ok_or_else(wrong)?;
-        if principal.value.id != id || factors.value.password.as_deref() != phc {
+        let (principal, factors) = self.user_with_factors(&proven.name).await?.ok_or_else(wrong)?;
+        let id = principal.value.id;
+        if id != proven.id || factors.value.password != proven.phc {
             return Err(wrong());
         }
         let now = self.now();
         let mut next = factors.value.clone();
-        let second_factor = self.second_factor_at_sign_in(&mut next, input.code.as_ref().map(Secret::expose), now)?;
+        let mut commit = Commit::default();
+        let second_factor = self.second_factor_at_sign_in(&mut next, second, now, &mut commit).await?;
         let more = more(&mut next, now)?;
         let (sign_in, token) = self.new_sign_in(id, kept_by, second_factor, SignInWord::Own);
-        let mut commit = Commit::default();
         commit.expect(&principal);
         commit.replace(&factors, &next);
         commit.put(&sign_in);
         self.bound_sign_ins(id, &mut commit).await?;
         let ids = vec![("signin", sign_in.id.to_string()), ("principal", id.to_string())];
-        let part = self.subject_part(id, &Origin { peer: input.peer, second_factor: Some(&second_factor) });
+        let part = self.subject_part(id, &Origin { peer: proven.peer, second_factor: Some(&second_factor) });
         commit.entry(administration(event::SIGNED_IN, ids, self.region().await?, vec![part]));
         let begun = Begun { sign_in, token, user: principal.value.name.clone(), more };
         Ok(self.commit(commit, begun).await?.into_effect())
@@ -220,20 +259,27 @@ impl App {
         (SignIn { id, principal, hash, kept_by, second_factor, since, expires, word }, token)
     }
 
-    fn second_factor_at_sign_in(&self, factors: &mut Factors, code: Option<&str>, now: Time) -> Result<SecondFactor> {
-        let enrolled = factors.totp.as_ref().is_some_and(|t| t.confirmed == Enrolment::Done);
-        match (enrolled, code) {
-            (false, _) => Ok(SecondFactor::NotShown),
-            (true, Some(code)) => {
-                self.use_code(factors, code, now)?;
+    async fn second_factor_at_sign_in(
+        &self,
+        factors: &mut Factors,
+        second: Second<'_>,
+        now: Time,
+        commit: &mut Commit,
+    ) -> Result<SecondFactor> {
+        if !factors.has_second_factor() {
+            return Ok(SecondFactor::NotShown);
+        }
+        match second {
+            Second::Nothing => Err(Problem::new(
+                ProblemKind::NeedsSecondFactor,
+                showing::NEEDED,
+                "a second factor is enrolled for this account, and none was shown",
+                showing::how_at_sign_in(&factors.ways()),
+            )),
+            Second::Code(_) | Second::Passkey { .. } => {
+                self.use_second(factors, second, now, commit).await?;
                 Ok(SecondFactor::ShownAt { at: now })
             }
-            (true, None) => Err(Problem::new(
-                ProblemKind::NeedsSecondFactor,
-                "second_factor_needed",
-                "a second factor is enrolled for this account, and no code was given",
-                "give the code that your authenticator shows now",
-            )),
         }
     }
 

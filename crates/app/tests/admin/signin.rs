@@ -16,7 +16,7 @@ use daypass_wire::scram::{
     ClientBinding, ClientExchange, ClientSecret, Mechanism, Nonce, ServerBinding, ServerExchange,
 };
 
-use crate::world::{PASSWORD, World, here, name, secret};
+use crate::world::{PASSWORD, World, here, name, secret, typed};
 
 /// Whether a secret satisfies a door, as the gateway finds out.
 fn opens(door: Door, secret: &str) -> bool {
@@ -139,22 +139,22 @@ async fn a_second_factor_is_asked_for_once_enrolled_and_no_code_is_good_twice() 
 
     world.later(Span::from_mins(60));
     let caller = world.app.authenticate(signed_in.token.expose()).await.unwrap();
-    let actor = world.app.show_second_factor(&caller, &code(&world), here()).await.unwrap();
+    let actor = world.app.show_second_factor(&caller, &typed(&code(&world)), here()).await.unwrap();
     assert_eq!(actor.via, Via::SignIn { second_factor: SecondFactor::ShownAt { at: now(&world) } });
     let again = world.app.authenticate(signed_in.token.expose()).await.unwrap();
     assert_eq!(again.acting(TokenScope::Read).unwrap(), &actor, "and it is kept");
-    assert!(world.app.show_second_factor(&caller, &code(&world), here()).await.is_err());
+    assert!(world.app.show_second_factor(&caller, &typed(&code(&world)), here()).await.is_err());
 }
 
 #[tokio::test]
 async fn showing_a_second_factor_that_is_not_enrolled_is_no_proof() {
     let world = World::new().await;
     let caller = world.caller("alice").await;
-    let problem = world.app.show_second_factor(&caller, "123456", here()).await.unwrap_err();
+    let problem = world.app.show_second_factor(&caller, &typed("123456"), here()).await.unwrap_err();
     assert_eq!(problem.code, "no_second_factor");
     let begun = world.app.enrol_totp(&caller, secret(PASSWORD)).await.unwrap();
     let code = code_for(begun.secret.expose(), now(&world)).unwrap();
-    let problem = world.app.show_second_factor(&caller, &code, here()).await.unwrap_err();
+    let problem = world.app.show_second_factor(&caller, &typed(&code), here()).await.unwrap_err();
     assert_eq!(problem.code, "no_second_factor", "begun isn't enrolled");
 }
 

@@ -11,7 +11,7 @@ use daypass_app::{
     changes::{Handed, Outcome, Proposal, Proposed},
     notices::Notices,
     request::{self, Asking},
-    signin::{Caller, SignInInput, SignedIn},
+    signin::{Again, Caller, Showing, SignInInput, SignedIn, Step},
     start::Install,
 };
 use daypass_domain::{
@@ -27,6 +27,7 @@ use daypass_ports::{
 };
 use daypass_seal::MasterKey;
 use daypass_store::{Options, Regions, Rollback, SqliteStore};
+use daypass_testkit::authenticator::Authenticator;
 use daypass_testkit::still::{Counted, NoTargets, SetClock};
 
 struct NoCredentials;
@@ -72,6 +73,7 @@ pub fn parts(store: Arc<SqliteStore>, clock: Arc<SetClock>, random: u64) -> Part
         random: Arc::new(Counted::from(random)),
         keys: MasterKey::from_bytes([7; 32]),
         notices: Notices::default(),
+        passkeys: Arc::new(daypass_integrations::webauthn::WebAuthn::new("localhost", 7443).unwrap()),
     }
 }
 
@@ -275,3 +277,30 @@ description = "read and write every table"
 member_of = ["lab_read", "lab_write"]
 narrower = ["readonly"]
 "#;
+
+/// What somebody types as a second factor.
+pub fn typed(code: &str) -> Showing {
+    Showing::Code(secret(code))
+}
+
+impl World {
+    /// Enrols a passkey in a sign-in that is fresh.
+    pub async fn passkey(&self, caller: &Caller, called: &str) -> Authenticator {
+        let mut key = Authenticator::at("https://localhost:7443");
+        let options = self.app.begin_passkey(caller, Again::SignedInJustNow).await.unwrap();
+        self.app.finish_passkey(caller, name(called), &key.create(&options)).await.unwrap();
+        key
+    }
+
+    /// Shows a passkey in a sign-in.
+    pub async fn show(&self, caller: &Caller, key: &mut Authenticator) -> Result<Actor, Problem> {
+        let options = self.app.ask_for_passkey(caller).await?;
+        self.app.show_second_factor(caller, &Showing::Passkey(key.get(&options)), here()).await
+    }
+
+    /// The first step of signing in with a browser.
+    pub async fn first_step(&self, who: &str) -> Step {
+        let input = SignInInput { name: who.into(), password: secret(PASSWORD), code: None, peer: here() };
+        self.app.sign_in_browser(input).await.unwrap()
+    }
+}

@@ -27,6 +27,8 @@ pub(super) const WRITES: &[&str] = &[
 /// What approving by a page may write: a person may show their second factor with it.
 pub(crate) const WRITES_BY_PAGE: &[&str] = &[
     event::SECOND_FACTOR_SHOWN,
+    event::RECOVERY_CODE_USED,
+    event::PASSKEY_SUSPECT,
     event::CHANGE_COMMITTED,
     event::FOUR_EYES,
     event::GRANT_ENDED,

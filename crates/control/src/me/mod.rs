@@ -1,5 +1,7 @@
 //! Oneself.
 
+mod factors;
+
 use daypass_api::{
     PrincipalId,
     people::PrincipalKind,
@@ -20,7 +22,7 @@ use crate::{
 };
 
 pub(crate) fn routes() -> Vec<Route> {
-    vec![
+    let own = vec![
         Route::get("/v1/me", Scope(TokenScope::Read), "Who calls, and by what", show),
         Route::post("/v1/me/password", Scope(TokenScope::Read), "Another password; one's other sign-ins end", password)
             .for_people()
@@ -47,7 +49,8 @@ pub(crate) fn routes() -> Vec<Route> {
         )
         .shows_a_secret()
         .writes(&[event::CONNECTION_SECRET_GIVEN]),
-    ]
+    ];
+    own.into_iter().chain(factors::routes()).collect()
 }
 
 async fn show(call: Call) -> Result<Json<Me>> {

@@ -15,25 +15,28 @@ use crate::{
 
 const STYLE: &str = include_str!("../../assets/daypass.css");
 const SCRIPT: &str = include_str!("../../assets/daypass.js");
+const PASSKEYS: &str = include_str!("../../assets/passkeys.js");
 const ICON: &str = include_str!("../../assets/icon.svg");
 
 /// Where a page finds them.
 pub(super) struct Addresses {
     pub style: &'static str,
     pub script: &'static str,
+    pub passkeys: &'static str,
     pub icon: &'static str,
 }
 
-static ADDRESSES: LazyLock<[String; 3]> = LazyLock::new(|| {
-    [("daypass.css", STYLE), ("daypass.js", SCRIPT), ("icon.svg", ICON)].map(|(name, text)| {
+static ADDRESSES: LazyLock<[String; 4]> = LazyLock::new(|| {
+    let all = [("daypass.css", STYLE), ("daypass.js", SCRIPT), ("passkeys.js", PASSKEYS), ("icon.svg", ICON)];
+    all.map(|(name, text)| {
         let digest = Digest::of(text.as_bytes()).to_string();
         format!("/assets/{name}?{}", digest.get(..16).unwrap_or_default())
     })
 });
 
 pub(super) fn addresses() -> Addresses {
-    let [style, script, icon] = &*ADDRESSES;
-    Addresses { style, script, icon }
+    let [style, script, passkeys, icon] = &*ADDRESSES;
+    Addresses { style, script, passkeys, icon }
 }
 
 pub(super) fn routes() -> Vec<Route> {
@@ -44,6 +47,7 @@ async fn asset(call: Call) -> Result<Raw> {
     let (media_type, text) = match call.part("file") {
         "daypass.css" => ("text/css; charset=utf-8", STYLE),
         "daypass.js" => ("text/javascript; charset=utf-8", SCRIPT),
+        "passkeys.js" => ("text/javascript; charset=utf-8", PASSKEYS),
         "icon.svg" => ("image/svg+xml", ICON),
         _ => return Err(Fault::new(StatusCode::NOT_FOUND, "no_such_asset", "there is no such file", "")),
     };

@@ -4,14 +4,13 @@ use askama::Template;
 use daypass_app::{
     changes::{ChangeView, Handed, Standing, Which},
     entry::event,
-    signin::Freshness,
 };
 use daypass_domain::{ChangeId, change::ChangeState};
 use serde::Deserialize;
 
 use super::{
-    request::{Code, with_code},
     shell::{self, Here, Shell, Who, redirect},
+    step_up::{self, StepUp},
     words::{Moment, moment},
 };
 use crate::{
@@ -63,11 +62,12 @@ struct Page {
     plan: Vec<String>,
     outdated: String,
     forms: Forms,
+    step_up: StepUp,
 }
 
 /// What whoever looks can do.
 enum Forms {
-    Answer { code: Code },
+    Answer,
     TakeBack,
     OnlyReject,
     Nothing,
@@ -108,13 +108,7 @@ async fn show(call: Call) -> Result<Raw> {
         Standing::Over => (String::new(), Forms::Nothing),
         Standing::Fine | Standing::Outdated(_) if own => (String::new(), Forms::TakeBack),
         Standing::Outdated(why) => (why, Forms::OnlyReject),
-        Standing::Fine => {
-            let code = match app.freshness(actor).await? {
-                Freshness::CodeNeeded => Code::Asked,
-                Freshness::Enough => Code::NotAsked,
-            };
-            (String::new(), Forms::Answer { code })
-        }
+        Standing::Fine => (String::new(), Forms::Answer),
     };
     let state = match change.state {
         ChangeState::Pending { .. } => "waits for another administrator",
@@ -133,6 +127,7 @@ async fn show(call: Call) -> Result<Raw> {
         plan,
         outdated,
         forms,
+        step_up: StepUp::of(&app.freshness(actor).await?),
     })
 }
 
@@ -141,13 +136,15 @@ struct Yes {
     digest: String,
     #[serde(default)]
     code: String,
+    #[serde(default)]
+    passkey: String,
 }
 
 async fn approve(call: Call, Form(yes): Form<Yes>) -> Result<Raw> {
     let id: ChangeId = call.id("id")?;
     let seen = digest("digest", &yes.digest)?;
     changes::must_be_seen(&call, id, seen).await?;
-    let actor = with_code(&call, &yes.code).await?;
+    let actor = step_up::shown(&call, &yes.code, &yes.passkey).await?;
     let done = call.app().approve_change(&actor, id).await?;
     let (called, secret) = match done.handed {
         Handed::Nothing => ("", String::new()),

@@ -13,6 +13,7 @@
 //! | what went wrong, as a page | `refusal` |
 //! | style and script | `assets`, `crates/control/assets/` |
 //! | what tells a page that something moved | `live` |
+//! | how a page asks for a second factor | `step_up` |
 //! | one page | `<page>.rs`, with `templates/<page>.html` |
 
 mod access;
@@ -21,6 +22,7 @@ mod assets;
 mod by_provider;
 mod changes;
 mod cookie;
+mod factors;
 mod forgery;
 mod inbox;
 mod live;
@@ -30,6 +32,8 @@ mod secret;
 mod sessions;
 mod shell;
 mod sign_in;
+mod step_up;
+mod welcome;
 mod words;
 
 pub(crate) use cookie::{read as cookie, touch};
@@ -43,8 +47,10 @@ pub(crate) fn routes() -> Vec<Route> {
         assets::routes(),
         sign_in::routes(),
         by_provider::routes(),
+        welcome::routes(),
         access::routes(),
         secret::routes(),
+        factors::routes(),
         ask::routes(),
         request::routes(),
         inbox::routes(),

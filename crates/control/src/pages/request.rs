@@ -9,13 +9,11 @@ use daypass_app::{
     entry::event,
     inbox::{Answering, Before},
     request::Outcome,
-    signin::Freshness,
     statements::estimate::Estimate,
 };
 use daypass_domain::{
     RequestId, Span,
     grant::GrantState,
-    principal::Actor,
     request::{RequestState, Start},
 };
 use daypass_ports::targets::Shown;
@@ -23,6 +21,7 @@ use serde::Deserialize;
 
 use super::{
     shell::{self, Here, Shell, Who, redirect},
+    step_up::{self, StepUp},
     words::{self, Moment},
 };
 use crate::{
@@ -38,6 +37,8 @@ pub(super) fn routes() -> Vec<Route> {
             .writes(&[event::EVIDENCE_READ]),
         Route::post("/requests/{id}/approve", Browser, "Say yes, as a form", approve).for_people().writes(&[
             event::SECOND_FACTOR_SHOWN,
+            event::RECOVERY_CODE_USED,
+            event::PASSKEY_SUSPECT,
             event::APPROVED,
             event::REJUDGED,
             event::GRANT_ACTIVATED,
@@ -70,6 +71,7 @@ struct Page {
     made: Moment,
     before: Vec<Earlier>,
     forms: Forms,
+    step_up: StepUp,
 }
 
 /// What exactly would be run, if it is for one statement.
@@ -86,15 +88,9 @@ struct Earlier {
 
 /// What whoever looks can do.
 enum Forms {
-    Answer { digest: String, shorter: Vec<(i64, String)>, narrower: Vec<(String, String)>, code: Code },
+    Answer { digest: String, shorter: Vec<(i64, String)>, narrower: Vec<(String, String)> },
     Withdraw,
     Nothing,
-}
-
-/// Whether the form asks for a code.
-pub(super) enum Code {
-    Asked,
-    NotAsked,
 }
 
 const SHORTER: [i64; 8] = [5, 10, 15, 30, 60, 120, 240, 480];
@@ -106,15 +102,15 @@ async fn show(call: Call) -> Result<Raw> {
     let seen = call.app().to_answer(actor, id).await?;
     let asked = &seen.view.request.asked;
     let pending = seen.view.request.is_pending();
+    let step_up = match &seen.answering {
+        Answering::Counts(freshness) => StepUp::of(freshness),
+        Answering::CountsForNothing => StepUp::NotAsked,
+    };
     let forms = match seen.answering {
-        Answering::Counts(freshness) => Forms::Answer {
+        Answering::Counts(_) => Forms::Answer {
             digest: asked.digest().to_string(),
             shorter: shorter(asked.duration),
             narrower: seen.narrower.iter().map(|(n, gives)| (n.to_string(), gives.clone())).collect(),
-            code: match freshness {
-                Freshness::CodeNeeded => Code::Asked,
-                Freshness::Enough => Code::NotAsked,
-            },
         },
         Answering::CountsForNothing if pending && seen.view.request.is_party(actor.person) => Forms::Withdraw,
         Answering::CountsForNothing => Forms::Nothing,
@@ -142,6 +138,7 @@ async fn show(call: Call) -> Result<Raw> {
         made: words::moment(seen.view.request.made),
         before: seen.before.iter().map(earlier).collect(),
         forms,
+        step_up,
     })
 }
 
@@ -197,6 +194,8 @@ struct Yes {
     role: String,
     #[serde(default)]
     code: String,
+    #[serde(default)]
+    passkey: String,
 }
 
 async fn approve(call: Call, Form(yes): Form<Yes>) -> Result<Raw> {
@@ -211,7 +210,7 @@ async fn approve(call: Call, Form(yes): Form<Yes>) -> Result<Raw> {
     };
     let role = Some(yes.role.as_str()).filter(|text| !text.is_empty());
     let less = Less { duration, role: role.map(|text| name("role", text)).transpose()? };
-    let actor = with_code(&call, &yes.code).await?;
+    let actor = step_up::shown(&call, &yes.code, &yes.passkey).await?;
     let answered = call.app().approve(&actor, id, seen, less).await?;
     Ok(redirect(match answered.outcome {
         Outcome::Granted(grant) => match grant.state {
@@ -220,31 +219,6 @@ async fn approve(call: Call, Form(yes): Form<Yes>) -> Result<Raw> {
         },
         Outcome::Pending { .. } | Outcome::Refused { .. } => "/inbox?done=counted",
     }))
-}
-
-/// Who acts, with the second factor that they show by a code; without one, as they are.
-///
-/// # Errors
-/// When the code is wrong.
-pub(super) async fn with_code(call: &Call, code: &str) -> Result<Actor> {
-    let code = code.replace(' ', "");
-    if code.is_empty() {
-        return Ok(call.actor()?.clone());
-    }
-    call.app().show_second_factor(call.caller()?, &code, call.peer.ip()).await.map_err(wrong_code)
-}
-
-/// A wrong code ends nobody's sign-in, as a 401 would look on a page.
-fn wrong_code(problem: daypass_app::Problem) -> Fault {
-    match problem.code {
-        "wrong_sign_in" => Fault::new(
-            axum::http::StatusCode::FORBIDDEN,
-            "wrong_code",
-            "the code is wrong, or was used already, so nothing was approved",
-            "go back, wait for the next code, and try again",
-        ),
-        _ => problem.into(),
-    }
 }
 
 #[derive(Deserialize)]

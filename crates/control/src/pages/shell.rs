@@ -52,6 +52,8 @@ pub(super) enum Here {
     Sessions,
     /// What administrators propose.
     Changes,
+    /// What one proves oneself by: one's name in the head leads there.
+    Factors,
 }
 
 impl Here {
@@ -96,7 +98,10 @@ impl Shell {
             here.place("/inbox", "Inbox", Here::Inbox),
             here.place("/sessions", "Sessions", Here::Sessions),
         ];
-        if app.sees_changes(call.actor()?).await {
+        // A barred account acts as nobody, and its own page of factors is shown all the same.
+        if let Ok(actor) = call.actor()
+            && app.sees_changes(actor).await
+        {
             places.push(here.place("/changes", "Changes", Here::Changes));
         }
         let now = words::moment(app.time());
@@ -145,7 +150,7 @@ pub(super) fn redirect(to: &str) -> Raw {
 }
 
 /// What was done, as an address carries it and a page says it. Only words of this table are ever said.
-const NOTICES: [(&str, &str); 11] = [
+const NOTICES: [(&str, &str); 14] = [
     ("granted", "Granted. You can connect now."),
     ("asked", "You have asked. You hear here when somebody answers; a client that connects now waits at the door."),
     ("withdrawn", "Your request is taken back."),
@@ -156,6 +161,9 @@ const NOTICES: [(&str, &str); 11] = [
     ("extended", "Extended. What is connected goes on."),
     ("killed", "The session is cut. Its grant goes on: whoever holds it can connect again."),
     ("rejected", "Turned down. Nothing of it is done."),
+    ("welcome", "Welcome. You are signed in. A passkey makes your account hard to steal: enrol one here."),
+    ("enrolled", "Enrolled. From now on you show it when you sign in, and when you approve. Make recovery codes too."),
+    ("removed", "Removed. It opens nothing any more."),
     ("scheduled", "Approved. Access begins when it was asked for."),
 ];
 

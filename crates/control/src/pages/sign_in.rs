@@ -4,7 +4,7 @@ use askama::Template;
 use axum::http::{StatusCode, header};
 use daypass_app::{
     entry::event,
-    signin::{ProviderView, SignInInput},
+    signin::{BrowserSignIn, ProviderView, Showing, SignInInput, Step},
 };
 use daypass_ports::secret::Secret;
 use serde::Deserialize;
@@ -12,6 +12,7 @@ use serde::Deserialize;
 use super::{
     cookie,
     shell::{self, Shell, Who, redirect},
+    step_up::{self, StepUp},
 };
 use crate::{
     body::{Form, NoFields, Raw},
@@ -26,9 +27,14 @@ use crate::{
 pub(super) fn routes() -> Vec<Route> {
     vec![
         Route::get("/signin", Anybody, "The page to sign in", show),
-        Route::post("/signin", Anybody, "Sign in, and keep it in a cookie", sign_in)
+        Route::post("/signin", Anybody, "Sign in, and keep it in a cookie", sign_in).shows_a_secret().writes(&[
+            event::SIGNED_IN,
+            event::SIGN_IN_FAILED,
+            event::RECOVERY_CODE_USED,
+        ]),
+        Route::post("/signin/second-factor", Anybody, "The second step: show a second factor", second_factor)
             .shows_a_secret()
-            .writes(&[event::SIGNED_IN, event::SIGN_IN_FAILED]),
+            .writes(&[event::SIGNED_IN, event::SIGN_IN_FAILED, event::RECOVERY_CODE_USED, event::PASSKEY_SUSPECT]),
         Route::post("/signout", Browser, "End this browser's sign-in", sign_out)
             .for_people()
             .writes(&[event::SIGNED_OUT]),
@@ -49,7 +55,6 @@ struct Page {
 /// What was wrong with what somebody gave.
 enum Wrong {
     Nothing,
-    CodeNeeded,
     Other { what: String, next: String },
 }
 
@@ -70,7 +75,7 @@ struct Given {
 }
 
 /// A field that is wiped.
-pub(super) struct Secretly(pub Secret);
+pub(super) struct Secretly(pub(super) Secret);
 
 impl<'de> Deserialize<'de> for Secretly {
     fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> std::result::Result<Self, D::Error> {
@@ -103,21 +108,63 @@ async fn sign_in(call: Call, Form(given): Form<Given>) -> Result<Raw> {
         code: (!code.is_empty()).then(|| Secret::new(code)),
         peer: call.peer.ip(),
     };
-    let made = match call.app().sign_in_browser(input).await {
-        Ok(made) => made,
-        Err(problem) => return again(&call, given.name, &given.next, &Fault::from(problem)).await,
-    };
-    let mut response = redirect(own_place(&given.next));
-    response.0.headers_mut().insert(header::SET_COOKIE, cookie::keep(&made, call.app().time())?);
+    match call.app().sign_in_browser(input).await {
+        Ok(Step::In(made)) => let_in(&call, &made, &given.next),
+        Ok(Step::SecondFactor(step)) => shell::page(&SecondPage {
+            shell: Shell::of_nobody("Your second factor"),
+            ticket: step.ticket.expose().to_owned(),
+            next: own_place(&given.next).to_owned(),
+            step_up: StepUp::with(&step.ways, &step.options),
+        }),
+        Err(problem) => again(&call, given.name, &given.next, &Fault::from(problem)).await,
+    }
+}
+
+/// Somebody is in: their browser keeps it.
+pub(super) fn let_in(call: &Call, made: &BrowserSignIn, next: &str) -> Result<Raw> {
+    let mut response = redirect(own_place(next));
+    response.0.headers_mut().insert(header::SET_COOKIE, cookie::keep(made, call.app().time())?);
     Ok(response)
+}
+
+#[derive(Template)]
+#[template(path = "second_step.html")]
+struct SecondPage {
+    shell: Shell,
+    ticket: String,
+    next: String,
+    step_up: StepUp,
+}
+
+#[derive(Deserialize)]
+struct Second {
+    ticket: Secretly,
+    #[serde(default)]
+    code: String,
+    #[serde(default)]
+    passkey: String,
+    #[serde(default)]
+    next: String,
+}
+
+async fn second_factor(call: Call, Form(second): Form<Second>) -> Result<Raw> {
+    let showing = step_up::showing(&second.code, &second.passkey).unwrap_or(Showing::Code(Secret::new(String::new())));
+    match call.app().finish_sign_in_browser(second.ticket.0.expose(), &showing, call.peer.ip()).await {
+        Ok(made) => let_in(&call, &made, &second.next),
+        Err(problem) => again(&call, String::new(), &second.next, &Fault::from(problem)).await,
+    }
 }
 
 /// The page again, with what was wrong. A name that was typed stays, a password doesn't.
 async fn again(call: &Call, name: String, next: &str, fault: &Fault) -> Result<Raw> {
     let problem = fault.problem();
     let wrong = match problem.code.as_str() {
-        "second_factor_needed" => Wrong::CodeNeeded,
-        "wrong_sign_in" | "too_many_attempts" => {
+        "wrong_sign_in"
+        | "too_many_attempts"
+        | "no_ceremony"
+        | "passkey_refused"
+        | "passkey_not_verified"
+        | "passkey_suspect" => {
             Wrong::Other { what: problem.detail.clone(), next: problem.next.clone().unwrap_or_default() }
         }
         _ => return Err(fault.clone()),

@@ -3,7 +3,7 @@
 use daypass_api::{
     Page, PrincipalId,
     changes::Proposed,
-    people::{NewMail, NewUser, NewWorkload, Principal, PrincipalKind, Proof},
+    people::{Invite, NewMail, NewUser, NewWorkload, Principal, PrincipalKind, Proof},
 };
 use daypass_app::{
     changes::Proposal,
@@ -35,6 +35,15 @@ pub(crate) fn routes() -> Vec<Route> {
             .for_administrators()
             .shows_a_secret()
             .writes(CHANGES),
+        Route::post(
+            "/v1/invitations",
+            Scope(Administer),
+            "Make a user in groups, who comes by an invitation",
+            invite_new,
+        )
+        .for_administrators()
+        .shows_a_secret()
+        .writes(CHANGES),
         Route::post("/v1/workloads", Scope(Administer), "Make a workload", make_workload)
             .for_administrators()
             .writes(CHANGES),
@@ -108,6 +117,11 @@ pub(crate) async fn propose(call: &Call, proposal: Proposal) -> Result<Json<Prop
 
 async fn make_user(call: Call, Json(body): Json<NewUser>) -> Result<Json<Proposed>> {
     propose(&call, Proposal::CreateUser { name: name("name", &body.name)? }).await
+}
+
+async fn invite_new(call: Call, Json(body): Json<Invite>) -> Result<Json<Proposed>> {
+    let groups = body.groups.iter().map(|group| name("groups", group)).collect::<Result<_>>()?;
+    propose(&call, Proposal::Invite { name: name("name", &body.name)?, groups }).await
 }
 
 async fn make_workload(call: Call, Json(body): Json<NewWorkload>) -> Result<Json<Proposed>> {

@@ -4,7 +4,10 @@ use daypass_api::{
     PrincipalId, SecretText,
     signin::{AcceptInvitation, Code, Enrolled, SecondFactorShown, SetUp, SignIn, SignedIn},
 };
-use daypass_app::{entry::event, signin::SignInInput};
+use daypass_app::{
+    entry::event,
+    signin::{Showing, SignInInput},
+};
 use daypass_domain::principal::{SecondFactor, Via};
 use daypass_ports::{rows::TokenScope, secret::Secret};
 
@@ -27,9 +30,11 @@ pub(crate) fn routes() -> Vec<Route> {
         Route::post("/v1/invitations/accept", Anybody, "Take an invitation up: set a first password", accept)
             .shows_a_secret()
             .writes(&[event::INVITATION_USED, event::FOUR_EYES]),
-        Route::post("/v1/signin", Anybody, "Sign in", sign_in)
-            .shows_a_secret()
-            .writes(&[event::SIGNED_IN, event::SIGN_IN_FAILED]),
+        Route::post("/v1/signin", Anybody, "Sign in", sign_in).shows_a_secret().writes(&[
+            event::SIGNED_IN,
+            event::SIGN_IN_FAILED,
+            event::RECOVERY_CODE_USED,
+        ]),
         Route::post("/v1/signout", Scope(TokenScope::Read), "End this sign-in", sign_out)
             .for_people()
             .shows_a_secret()
@@ -37,7 +42,7 @@ pub(crate) fn routes() -> Vec<Route> {
         Route::post("/v1/signin/second-factor", Scope(TokenScope::Read), "Show the second factor again", second_factor)
             .for_people()
             .shows_a_secret()
-            .writes(&[event::SECOND_FACTOR_SHOWN]),
+            .writes(&[event::SECOND_FACTOR_SHOWN, event::RECOVERY_CODE_USED]),
     ]
 }
 
@@ -96,7 +101,8 @@ async fn sign_out(call: Call, _: Empty) -> Result<Done> {
 }
 
 async fn second_factor(call: Call, Json(body): Json<Code>) -> Result<Json<SecondFactorShown>> {
-    let actor = call.app().show_second_factor(call.caller()?, &body.code, call.peer.ip()).await?;
+    let showing = Showing::Code(Secret::new(body.code));
+    let actor = call.app().show_second_factor(call.caller()?, &showing, call.peer.ip()).await?;
     let at = match actor.via {
         Via::SignIn { second_factor: SecondFactor::ShownAt { at } } => at,
         // What the use case gives says when it was shown; otherwise it was this moment.

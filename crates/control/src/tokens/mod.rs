@@ -76,6 +76,8 @@ async fn make(call: Call, Json(body): Json<NewToken>) -> Result<Created<TokenMad
         scopes: scopes.collect(),
         lasts: body.lasts_s.map(Span::from_secs),
     };
+    // Whoever is barred until they enrol a second factor makes nothing that outlives it.
+    call.caller()?.may(TokenScope::Request)?;
     Ok(Created(match call.app().make_token(call.actor()?, input).await? {
         Made::Live { token: made, secret } => TokenMade::Live { token: token(&made), secret: shown(&secret) },
         Made::Change(proposed) => TokenMade::Change { proposed: changes::proposed(proposed) },

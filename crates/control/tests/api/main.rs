@@ -3,6 +3,7 @@
 mod audit;
 mod documents;
 mod errors;
+mod factors;
 mod follow;
 mod idempotency;
 mod identity;

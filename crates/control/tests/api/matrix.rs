@@ -32,7 +32,7 @@ const CALLERS: [(&str, &str); 8] = [
 ];
 
 /// What can succeed only once, or takes a code of this moment: audited by the test named here.
-const ELSEWHERE: [(&str, &str); 10] = [
+const ELSEWHERE: [(&str, &str); 18] = [
     ("/v1/token", "identity::a_job_gets_a_token_for_its_own_and_both_are_in_its_entries"),
     ("/v1/signin/oidc/finish", "crates/daypass/tests/house/oidc.rs"),
     ("/signin/oidc/callback", "crates/daypass/tests/house/oidc_pages.rs"),
@@ -41,6 +41,14 @@ const ELSEWHERE: [(&str, &str); 10] = [
     ("/v1/invitations/accept", "story::the_first_steps_are_audited"),
     ("/v1/me/totp/confirm", "story::a_second_factor_is_enrolled_and_shown"),
     ("/v1/signin/second-factor", "story::a_second_factor_is_enrolled_and_shown"),
+    ("/v1/me/passkeys/finish", "factors::a_passkey_is_enrolled_and_another_takes_the_first"),
+    ("/v1/me/passkeys/{id}", "factors::recovery_codes_are_made_and_each_is_good_once"),
+    ("/v1/me/recovery-codes", "factors::recovery_codes_are_made_and_each_is_good_once"),
+    ("/signin/second-factor", "factors::a_browser_signs_in_with_a_passkey"),
+    ("/factors/passkeys", "factors::a_browser_signs_in_with_a_passkey"),
+    ("/factors/passkeys/{id}/remove", "factors::the_last_second_factor_stays"),
+    ("/factors/recovery-codes", "factors::recovery_codes_are_made_and_each_is_good_once"),
+    ("/welcome", "factors::an_invitation_is_taken_up_on_a_page"),
     // There is no target here: the whole house has one.
     ("/v1/requests/{id}/look", "house: statements::a_look_estimates_and_changes_nothing"),
     ("/v1/grants/{id}/run", "house: statements::an_approved_update_runs_once_and_nothing_of_it_is_left"),
@@ -134,9 +142,20 @@ async fn page(world: &World, route: &Route, caller: &str, person: &str) -> Ask {
             let (id, digest) = (made["id"].as_str().unwrap(), made["digest"].as_str().unwrap());
             (route.path.replace("{id}", id), format!("digest={digest}&note=not+today"))
         }
+        "POST /signin/second-factor" => (route.path.to_owned(), "ticket=nonsense&code=123456".to_owned()),
+        "POST /welcome" => (route.path.to_owned(), format!("code=a.b&password={}", PASSWORD.replace(' ', "+"))),
+        "POST /factors/passkeys" => (route.path.to_owned(), "name=mine&answer=nonsense".to_owned()),
+        "POST /factors/passkeys/{id}/remove" => {
+            (format!("/factors/passkeys/passkey_{}/remove", "0".repeat(32)), String::new())
+        }
         "GET /signin"
         | "GET /signin/oidc/start"
         | "GET /signin/oidc/callback"
+        | "GET /welcome"
+        | "GET /factors"
+        | "POST /factors/show"
+        | "POST /factors/passkeys/begin"
+        | "POST /factors/recovery-codes"
         | "POST /signout"
         | "GET /"
         | "GET /ask"
@@ -224,6 +243,9 @@ async fn call(world: &World, route: &Route, caller: &str, person: &str) -> Ask {
             // Of a sign-in of its own, since it ends the others: those are made anew.
             post(route.path, json!({"old": PASSWORD, "new": PASSWORD}))
         }
+        "POST /v1/me/passkeys" | "POST /v1/me/recovery-codes" => Ask::act(route.path),
+        "POST /v1/me/passkeys/finish" => post(route.path, json!({"name": "mine", "answer": {}})),
+        "DELETE /v1/me/passkeys/{id}" => put(format!("/v1/me/passkeys/passkey_{}", "0".repeat(32))),
         "POST /v1/me/totp" => post(route.path, json!({"password": PASSWORD})),
         "POST /v1/me/connection-secret" => Ask::act(route.path),
         "POST /v1/tokens" => post(route.path, json!({"scopes": ["read"]})),
@@ -232,6 +254,9 @@ async fn call(world: &World, route: &Route, caller: &str, person: &str) -> Ask {
             put(format!("/v1/tokens/{}", made["token"]["id"].as_str().unwrap()))
         }
         "POST /v1/users" => post(route.path, json!({"name": world.fresh("new")})),
+        "POST /v1/invitations" => {
+            post(route.path, json!({"name": world.fresh("new"), "groups": [spare_group(world).await]}))
+        }
         "POST /v1/workloads" => post(route.path, json!({"name": world.fresh("new"), "owner": "dave"})),
         "POST /v1/directories" => {
             let connector = spare(world, "bob").await;
@@ -321,6 +346,7 @@ async fn call(world: &World, route: &Route, caller: &str, person: &str) -> Ask {
         | "GET /v1/authority.pem"
         | "GET /v1/openapi.json"
         | "GET /v1/me"
+        | "GET /v1/me/factors"
         | "GET /v1/tokens"
         | "GET /v1/principals"
         | "GET /v1/groups"

@@ -181,6 +181,7 @@ impl World {
             random: Arc::new(Counted::from(1)),
             keys: MasterKey::from_bytes([7; 32]),
             notices: Notices { channels: vec![room()], ..Notices::default() },
+            passkeys: Arc::new(daypass_integrations::webauthn::WebAuthn::new("localhost", 7443).unwrap()),
         };
         let installation = InstallationId::new(clock.wall(), [3; 10]);
         let app = App::install(parts, Install { region: "local".parse().unwrap(), installation }).await.unwrap();

@@ -6,13 +6,14 @@ use daypass_api::{
     Mode, Page, Problem, SecretText,
     changes::{ApproveChange, Change, ChangeDetail, Proposed},
     directories::{DeclareDirectory, Directory},
+    factors::{FactorList, RecoveryCodes},
     grants::{Extend, Grant, Receipt, Revoke},
     identity::{
         self, ApplyTrust, BeginSignIn, FinishSignIn, Provider, SignInBegun, SignInFinished, TokenExchanged, Trust,
     },
     ledger::LogKey,
     notices::{Notice, Trial, TryNotices},
-    people::{Group, NewGroup, NewMail, NewUser, NewWorkload, Principal},
+    people::{Group, Invite, NewGroup, NewMail, NewUser, NewWorkload, Principal},
     policy::{ActivePolicy, ApplyPolicy, CheckPolicy, Explanation, PolicyChecked, Prospect},
     requests::{Answered, Approve, Deny, NewRequest, Request, WhichRequests},
     resources::{ApplyResources, Finding, Resource, ResourceDetail},
@@ -133,6 +134,16 @@ pub async fn second_factor(api: &Api, body: &Code) -> Result<SecondFactorShown, 
     api.post("/v1/signin/second-factor", body).await
 }
 
+/// One's second factors.
+pub async fn factors(api: &Api) -> Result<FactorList, Failure> {
+    api.get("/v1/me/factors").await
+}
+
+/// New recovery codes.
+pub async fn recovery_codes(api: &Api) -> Result<RecoveryCodes, Failure> {
+    api.act(Method::POST, "/v1/me/recovery-codes").await
+}
+
 /// A new connection secret.
 pub async fn connection_secret(api: &Api) -> Result<ConnectionSecret, Failure> {
     api.act(Method::POST, "/v1/me/connection-secret").await
@@ -192,9 +203,9 @@ pub async fn request_waiting(api: &Api, id: &str, wait_s: u32) -> Result<Request
     api.get(&format!("/v1/requests/{}?wait_s={wait_s}", segment(id))).await
 }
 
-/// Says yes to a request.
-pub async fn approve(api: &Api, id: &str, body: &Approve) -> Result<Answered, Failure> {
-    api.post_once(&format!("/v1/requests/{}/approve", segment(id)), body).await
+/// Says yes to a request, or says why not: a second factor may be missing.
+pub async fn approve(api: &Api, id: &str, body: &Approve) -> Result<Result<Answered, Problem>, Failure> {
+    api.try_post_once(&format!("/v1/requests/{}/approve", segment(id)), body).await
 }
 
 /// Runs the one statement of a grant. It may take as long as the grant lasts.
@@ -270,6 +281,11 @@ pub async fn principals(api: &Api) -> Result<Vec<Principal>, Failure> {
 /// Makes a user.
 pub async fn create_user(api: &Api, name: &str) -> Result<Proposed, Failure> {
     api.post("/v1/users", &NewUser { name: name.to_owned() }).await
+}
+
+/// Makes a user in groups, who comes by an invitation.
+pub async fn invite(api: &Api, body: &Invite) -> Result<Proposed, Failure> {
+    api.post("/v1/invitations", body).await
 }
 
 /// Makes a workload.

@@ -134,6 +134,18 @@ impl Api {
         }
     }
 
+    /// As [`Api::post_once`], and hands the server's no to the caller.
+    pub async fn try_post_once<T: DeserializeOwned>(
+        &self,
+        path: &str,
+        body: &impl Serialize,
+    ) -> Result<Result<T, Problem>, Failure> {
+        match self.ask(Method::POST, path, Some(body), Key::Fresh).await? {
+            Ok(bytes) => parse(&bytes).map(Ok),
+            Err(problem) => Ok(Err(problem)),
+        }
+    }
+
     /// Writes, where the answer says nothing.
     pub async fn post_quietly(&self, path: &str, body: &impl Serialize) -> Result<(), Failure> {
         let answer = self.ask(Method::POST, path, Some(body), Key::None).await?;

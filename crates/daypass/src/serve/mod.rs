@@ -25,7 +25,10 @@ use daypass_gateway::{
     gateway::{Config as GatewayConfig, Gateway, GatewayHandle, Limits, World},
     recording::disk::FileSystem,
 };
-use daypass_integrations::oidc::{Ages, Oidc};
+use daypass_integrations::{
+    oidc::{Ages, Oidc},
+    webauthn::WebAuthn,
+};
 use daypass_ports::{
     authority::NodeId,
     secret::{Credentials, Secret},
@@ -100,6 +103,7 @@ pub async fn open(folders: Folders, rollback: Rollback) -> Result<Opened, Failur
         store: Arc::clone(&store),
         targets: Arc::new(PostgresTargets::new()),
         notices: notices::open(&config, &credentials).map_err(Failure::setting)?,
+        passkeys: Arc::new(WebAuthn::new(site(&config), config.api.port()).map_err(Failure::setting)?),
         credentials,
         identity: Arc::new(Oidc::new(Ages::default())),
         clock,
@@ -112,6 +116,12 @@ pub async fn open(folders: Folders, rollback: Rollback) -> Result<Opened, Failur
         App::install(parts, Install { region: config.region.clone(), installation }).await?
     };
     Ok(Opened { app: Arc::new(app), config, folders, keys })
+}
+
+/// The name that passkeys are for: the first DNS name that people reach the server by. An address can't be one.
+fn site(config: &Config) -> &str {
+    let name = |name: &&String| name.parse::<std::net::IpAddr>().is_err();
+    config.names.iter().find(name).map_or("localhost", String::as_str)
 }
 
 /// What the log's signing seed is derived for.

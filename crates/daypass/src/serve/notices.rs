@@ -93,7 +93,6 @@ mod tests {
     #[test]
     fn settings_that_make_no_sense_are_refused_with_what_to_write() {
         for (wrong, why) in [
-            ("[notices]\nurl = \"http://a\"", "must begin with https://"),
             ("[notices]\nescalate_after = \"soon\"", "`escalate_after` under [notices]"),
             ("[notices.channel.a]\nvia = {}", "[notices.channel.a]: a channel has exactly one of"),
             ("[notices.channel.a]\nvia.pigeon = {}", "unknown field `pigeon`"),

@@ -2,6 +2,7 @@
 
 use clap::Args;
 use daypass_api::{
+    Problem,
     changes::ApproveChange,
     requests::{Approve, Deny},
     signin::Code,
@@ -10,7 +11,10 @@ use daypass_domain::Span;
 
 use super::{Context, asking, changes, secrets, words};
 use crate::{
-    client::{calls, http::shown_lines},
+    client::{
+        calls,
+        http::{refused, shown_lines},
+    },
     failure::{Exit, Failure},
     say,
 };
@@ -53,7 +57,10 @@ pub async fn approve(context: &Context, args: ApproveArgs) -> Result<(), Failure
         None => seen(context, &args.id).await?,
     };
     let body = Approve { duration_s, role: args.role, digest };
-    let answered = calls::approve(&api, &args.id, &body).await?;
+    let answered = match calls::approve(&api, &args.id, &body).await? {
+        Ok(answered) => answered,
+        Err(problem) => return Err(with_page(context, &args.id, &problem)),
+    };
     context.format.show(&answered, asking::answered_words)
 }
 
@@ -73,6 +80,19 @@ async fn seen(context: &Context, id: &str) -> Result<Option<String>, Failure> {
                 "where there is no terminal, look at it, and name what you saw: daypass approve {id} --digest DIGEST"
             ),
         )),
+    }
+}
+
+/// Where a passkey can be shown, when that is what it takes: on the request's page.
+fn with_page(context: &Context, id: &str, problem: &Problem) -> Failure {
+    let failure = refused(problem);
+    match (problem.code.as_str(), context.profile.server()) {
+        ("second_factor_needed", Ok(server)) => {
+            let page = format!("{}/requests/{id}", server.url.trim_end_matches('/'));
+            let next = format!("{}; or approve with your passkey at {page}", failure.next);
+            Failure { next, ..failure }
+        }
+        (_, Ok(_) | Err(_)) => failure,
     }
 }
 

@@ -4,11 +4,12 @@ use std::path::PathBuf;
 
 use daypass_api::{
     SecretText,
+    factors::{Bar, FactorList, Way},
     signin::{ChangePassword, Code, EnrolTotp},
 };
 
 use super::{
-    Context,
+    Context, output,
     secrets::{self, Asked, PasswordArgs},
     words,
 };
@@ -81,4 +82,57 @@ pub async fn totp(context: &Context, verb: TotpVerb) -> Result<(), Failure> {
 pub async fn second_factor(context: &Context, code: String) -> Result<(), Failure> {
     let shown = calls::second_factor(&context.api()?, &Code { code }).await?;
     context.format.show(&shown, |shown| format!("Second factor shown at {}.", words::time(shown.at)))
+}
+
+/// Lists one's second factors.
+pub async fn list(context: &Context) -> Result<(), Failure> {
+    let factors = calls::factors(&context.api()?).await?;
+    context.format.show(&factors, listed)
+}
+
+fn listed(factors: &FactorList) -> String {
+    let totp = if factors.ways.contains(&Way::Totp) { "enrolled" } else { "none: `daypass totp enrol`" };
+    let mut fields = vec![
+        ("authenticator", totp.to_owned()),
+        ("recovery codes", format!("{} left", factors.recovery_codes)),
+        ("passkeys", if factors.passkeys.is_empty() { "none".to_owned() } else { factors.passkeys.len().to_string() }),
+    ];
+    match &factors.bar {
+        Bar::None => {}
+        Bar::UntilEnrolled { since } => {
+            fields.push(("barred", format!("since {}, until you enrol a second factor", words::time(*since))));
+        }
+    }
+    let mut lines = vec![output::fields(&fields)];
+    for passkey in &factors.passkeys {
+        let last =
+            passkey.last_used.map_or_else(|| "not used yet".to_owned(), |at| format!("last {}", words::time(at)));
+        lines.push(format!("  {}  enrolled {}, {last}", say::shown(&passkey.name), words::time(passkey.enrolled)));
+    }
+    lines.push("Passkeys are enrolled, used and removed on the server's page /factors.".to_owned());
+    lines.join("\n")
+}
+
+/// Arguments of `recovery-codes`.
+#[derive(Debug, Clone, clap::Args)]
+pub struct RecoveryCodesArgs {
+    /// What your authenticator shows now, or a recovery code that is left
+    #[arg(long)]
+    code: Option<String>,
+}
+
+/// Makes new recovery codes.
+pub async fn recovery_codes(context: &Context, args: RecoveryCodesArgs) -> Result<(), Failure> {
+    let api = context.api()?;
+    if let Some(code) = args.code {
+        calls::second_factor(&api, &Code { code }).await?;
+    }
+    let made = calls::recovery_codes(&api).await?;
+    context.format.show(&made, |made| {
+        let codes: Vec<String> = made.codes.iter().map(|code| format!("  {}", code.expose())).collect();
+        format!(
+            "Each is good once, in the place of a second factor. They are shown now and never again:\n{}",
+            codes.join("\n")
+        )
+    })
 }

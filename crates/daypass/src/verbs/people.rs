@@ -1,6 +1,9 @@
 //! Users, workloads, groups.
 
-use daypass_api::people::{PrincipalKind, Proof};
+use daypass_api::{
+    changes::Handed,
+    people::{Invite, PrincipalKind, Proof},
+};
 
 use super::{Context, changes, output::Rows, words};
 use crate::{
@@ -136,6 +139,38 @@ async fn list(context: &Context, which: Shown) -> Result<(), Failure> {
         }
         rows.text()
     })
+}
+
+/// Arguments of `invite`.
+#[derive(Debug, Clone, clap::Args)]
+pub struct InviteArgs {
+    /// Their name
+    name: String,
+    /// A group that they are in from the beginning; may be given again
+    #[arg(long = "group", value_name = "GROUP")]
+    groups: Vec<String>,
+}
+
+/// Invites somebody: one change, whatever groups they join.
+pub async fn invite(context: &Context, args: InviteArgs) -> Result<(), Failure> {
+    let body = Invite { name: args.name, groups: args.groups };
+    let proposed = calls::invite(&context.api()?, &body).await?;
+    let done = changes::finish(context, &proposed);
+    let server = context.profile.server()?.url;
+    let link = |code: &str| format!("{}/welcome#{code}", server.trim_end_matches('/'));
+    match &proposed.handed {
+        Some(Handed::Invitation { code }) => say::note(&format!(
+            "Or with a browser, by this link, good once and for seven days. Send it by a way that only they read:\n  {}",
+            link(code.expose())
+        )),
+        Some(Handed::InvitationHalf { half }) => say::note(&format!(
+            "Once the change is approved they come with a browser by this link, and type a dot and the other \
+             administrator's half behind what stands there; for seven days from then:\n  {}",
+            link(half.expose())
+        )),
+        Some(Handed::Token { .. }) | None => {}
+    }
+    done
 }
 
 /// Verbs of `workload`.

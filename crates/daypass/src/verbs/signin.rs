@@ -228,7 +228,9 @@ async fn sign_in(context: &Context, server: &Server, mut body: SignIn) -> Result
         Err(problem) if problem.code == NEEDS_CODE && body.code.is_none() => {
             let code = secrets::asked("The code that your authenticator shows: ");
             let Some(code) = code else {
-                return Err(Failure::new(Exit::SignIn, refused(&problem).what, "daypass login --code CODE"));
+                let said = refused(&problem);
+                let next = format!("{}: daypass login --code CODE", said.next);
+                return Err(Failure::new(Exit::SignIn, said.what, next));
             };
             body.code = Some(code);
             calls::sign_in(&api, &body).await?.map_err(|problem| refused(&problem))?

@@ -203,64 +203,6 @@ impl Stored for TrustDocument {
     }
 }
 
-/// What a principal proves itself by. One row a principal; its id is the principal's.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Factors {
-    /// Whose.
-    pub principal: PrincipalId,
-    /// Argon2id, as a PHC string; none until the invitation was taken up.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub password: Option<String>,
-    /// The TOTP secret, sealed, in base64; none until it was enrolled.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub totp: Option<Totp>,
-    /// The personal connection secret, while it is live.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub connection: Option<ConnectionSecret>,
-}
-
-/// A TOTP factor (RFC 6238).
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Totp {
-    /// The secret, sealed, in base64.
-    pub sealed: String,
-    /// The last time step that was used: none is good twice (RFC 6238, 5.2).
-    pub last_step: u64,
-    /// Whether a first code was shown: before that it doesn't count as a factor.
-    pub confirmed: Enrolment,
-}
-
-/// Whether a factor's first code was shown.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Enrolment {
-    /// The secret was given; no code was shown yet.
-    Begun,
-    /// It counts.
-    Done,
-}
-
-/// The secret that a client proves at the gateway. It opens nothing by itself (I6).
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct ConnectionSecret {
-    /// The secret, sealed, in base64: a second sign-in gets the same, so that every saved connection goes on working.
-    pub sealed: String,
-    /// What a client must satisfy: a SCRAM-SHA-256 verifier in PostgreSQL's form.
-    pub verifier: String,
-    /// Until when.
-    pub expires: Time,
-}
-
-impl Stored for Factors {
-    const KIND: Kind = Kind::Factors;
-    fn row_id(&self) -> String {
-        self.principal.to_string()
-    }
-    fn keys(&self) -> Vec<(&'static str, String)> {
-        Vec::new()
-    }
-}
-
 /// A single-use code that lets somebody set their first password: the set-up token, and every invitation.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Invitation {

@@ -1,5 +1,6 @@
 //! What is kept, and what it can be found by.
 
+mod factors;
 mod identity;
 
 use std::collections::BTreeMap;
@@ -16,10 +17,10 @@ use daypass_domain::{
 };
 use serde::{Deserialize, Serialize};
 
-pub use identity::{
-    ConnectionSecret, Enrolment, Factors, Invitation, KeptBy, Link, SignIn, SignInWord, Token, TokenOrigin, TokenScope,
-    Totp, TrustDocument,
+pub use factors::{
+    Bar, ConnectionSecret, Enrolment, Factors, Passkey, PasskeyUse, RECOVERY_CODES, RecoveryCode, Totp, Way,
 };
+pub use identity::{Invitation, KeptBy, Link, SignIn, SignInWord, Token, TokenOrigin, TokenScope, TrustDocument};
 
 use crate::record::{Due, Kind, Stored};
 

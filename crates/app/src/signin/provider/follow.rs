@@ -166,7 +166,7 @@ impl App {
     fn provisioned(&self, name: &Name, region: &Name, prepared: &mut Prepared) -> PrincipalId {
         let user = self.new_principal(name, Kind::User);
         prepared.commit.put(&user);
-        prepared.commit.put(&Factors { principal: user.id, password: None, totp: None, connection: None });
+        prepared.commit.put(&Factors::none_of(user.id));
         prepared.commit.entry(about(event::PROVISIONED, user.id, region, Vec::new()));
         user.id
     }
