@@ -41,7 +41,7 @@ fn a_passkey_is_enrolled_and_shown_and_its_counter_is_kept() {
     assert_ne!(shown.credential, have[0], "the counter moved");
     assert_eq!(begun.options["userVerification"], "required");
     // Behind something that forwards, pages are at 443.
-    let begun = server.begin_showing(&[shown.credential.clone()]).unwrap();
+    let begun = server.begin_showing(std::slice::from_ref(&shown.credential)).unwrap();
     key.origin = "https://localhost".to_owned();
     server.finish_showing(&begun.ceremony, &key.get(&begun.options), &[shown.credential]).unwrap();
 }
