@@ -1,17 +1,12 @@
 //! Chromium, driven by WebDriver (W3C WebDriver Level 2), with what Chromium's driver offers beside it: the DevTools
 //! protocol for sizes and colours, and the console's log.
 
-use std::{
-    fs,
-    io::{BufRead as _, BufReader},
-    process::{Child, Command, Stdio},
-    thread,
-};
+use std::{fs, process::Child, thread};
 
 use serde_json::{Value, json};
 
 use crate::{
-    web,
+    driver, web,
     world::{World, until},
 };
 
@@ -90,15 +85,7 @@ impl Browser {
         let profile = tempfile::tempdir().unwrap();
         let fonts = profile.path().join("fonts.conf");
         fs::write(&fonts, fonts_conf(&profile.path().join("fontcache").display().to_string())).unwrap();
-        let mut driver = Command::new("chromedriver")
-            .args(["--port=0", "--log-level=SEVERE"])
-            .env("FONTCONFIG_FILE", &fonts)
-            .stdin(Stdio::null())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::null())
-            .spawn()
-            .expect("chromedriver starts: `cargo xtask setup test` installs it");
-        let port = port_of(&mut driver);
+        let (driver, port) = driver::start("FONTCONFIG_FILE", fonts.as_os_str());
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
         let http = web::client(&fs::read(world.authority()).unwrap());
         let mut browser = Self {
@@ -234,19 +221,6 @@ impl Browser {
         assert!(value["error"].is_null(), "{path}: {} {}", value["error"], value["message"]);
         value.clone()
     }
-}
-
-/// The driver says on which port it listens.
-fn port_of(driver: &mut Child) -> u16 {
-    let mut lines = BufReader::new(driver.stdout.take().unwrap()).lines();
-    let port = lines.by_ref().find_map(|line| {
-        let line = line.unwrap();
-        let (_, port) = line.split_once("successfully on port ")?;
-        port.trim_end_matches('.').parse().ok()
-    });
-    // Whoever says more into a pipe that nobody reads would stop one day.
-    thread::spawn(move || lines.for_each(drop));
-    port.expect("chromedriver says its port")
 }
 
 fn capabilities(profile: &str) -> Value {

@@ -2,6 +2,7 @@
 
 mod audit;
 mod browser;
+mod driver;
 mod golden;
 mod keys;
 mod people;

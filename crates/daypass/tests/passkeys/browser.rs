@@ -1,20 +1,13 @@
 //! Chromium, driven by WebDriver (W3C WebDriver Level 2), with its virtual authenticators (W3C Web Authentication,
 //! Level 3, 11: User Agent Automation).
 
-use std::{
-    fs,
-    io::{BufRead as _, BufReader, Write as _},
-    net::TcpStream,
-    process::{Child, Command, Stdio},
-    sync::Arc,
-    thread,
-};
+use std::{fs, io::Write as _, net::TcpStream, process::Child, sync::Arc};
 
 use serde_json::{Value, json};
 use sha2::{Digest as _, Sha256};
 
 use crate::{
-    web,
+    driver, web,
     world::{World, until},
 };
 
@@ -44,15 +37,7 @@ impl Browser {
     /// Opens one that believes the world's server: a page with a certificate that isn't believed gets no passkey.
     pub fn open(world: &World) -> Self {
         let profile = tempfile::tempdir().unwrap();
-        let mut driver = Command::new("chromedriver")
-            .args(["--port=0", "--log-level=SEVERE"])
-            .env("HOME", profile.path())
-            .stdin(Stdio::null())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::null())
-            .spawn()
-            .expect("chromedriver starts: `cargo xtask setup test` installs it");
-        let port = port_of(&mut driver);
+        let (driver, port) = driver::start("HOME", profile.path().as_os_str());
         let authority = fs::read(world.authority()).unwrap();
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
         let mut browser = Self {
@@ -135,19 +120,6 @@ impl Browser {
         assert!(value["error"].is_null(), "{path}: {} {}", value["error"], value["message"]);
         value.clone()
     }
-}
-
-/// The driver says on which port it listens.
-fn port_of(driver: &mut Child) -> u16 {
-    let mut lines = BufReader::new(driver.stdout.take().unwrap()).lines();
-    let port = lines.by_ref().find_map(|line| {
-        let line = line.unwrap();
-        let (_, port) = line.split_once("successfully on port ")?;
-        port.trim_end_matches('.').parse().ok()
-    });
-    // Whoever says more into a pipe that nobody reads would stop one day.
-    thread::spawn(move || lines.for_each(drop));
-    port.expect("chromedriver says its port")
 }
 
 /// What Chromium knows the server's key by: SHA-256 of its SubjectPublicKeyInfo, in base64.

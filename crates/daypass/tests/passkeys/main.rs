@@ -2,6 +2,8 @@
 //! phone's, against a real server and a real PostgreSQL.
 
 mod browser;
+#[path = "../pages/driver.rs"]
+mod driver;
 mod story;
 
 #[allow(dead_code)]
