@@ -146,6 +146,28 @@ async fn the_last_second_factor_stays() {
 }
 
 #[tokio::test]
+async fn a_change_is_approved_on_its_page_with_a_passkey_and_not_without() {
+    let mut world = World::new().await;
+    world.second_administrator().await;
+    let cookie = world.browser("alice").await;
+    let (mut key, _) = enrol(&world, "alice", "laptop").await;
+    let proposed = world.post("bob", "/v1/users", json!({"name": "erin"})).await.ok().json();
+    let change = format!("/changes/{}", proposed["outcome"]["change"].as_str().unwrap());
+    let page = world.ask(Ask::get(&change).cookie(&cookie)).await.ok().text();
+    assert!(page.contains("Your passkey is asked for"), "{page}");
+    let digest = page.split_once("name=\"digest\" value=\"").unwrap().1.split('"').next().unwrap().to_owned();
+    let approve = format!("{change}/approve");
+    let without = world.send(&cookie, &approve, &form(&[("digest", &digest)])).await;
+    assert_eq!(without.word(), "403 page", "{}", without.text());
+    let options = world.send(&cookie, "/factors/show", "").await.ok().json()["options"].clone();
+    let with = form(&[("digest", &digest), ("passkey", &key.get(&options))]);
+    let before = world.size().await;
+    let done = world.send(&cookie, &approve, &with).await.ok();
+    assert!(done.text().contains("Your half of the invitation"), "{}", done.text());
+    assert_eq!(world.events_from(before).await, ["signin.second_factor_shown", "change.committed"]);
+}
+
+#[tokio::test]
 async fn an_invitation_is_taken_up_on_a_page() {
     let world = World::new().await;
     let invited = world.post("alice", "/v1/invitations", json!({"name": "erin", "groups": ["administrators"]})).await;
