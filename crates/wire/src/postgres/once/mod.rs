@@ -21,6 +21,7 @@
 //! once.from_server(b"C\0\0\0\x0aBEGIN\0Z\0\0\0\x05T");
 //! assert!(matches!(once.poll(), Some(Output::ToServer(_))));
 //! once.closed(); // the connection is lost before COMMIT was asked for
+//! let Some(Output::ToServer(_terminate)) = once.poll() else { panic!() };
 //! let Some(Output::Over(over)) = once.poll() else { panic!() };
 //! assert!(matches!(over.end, End::NoEffect(_)));
 //! ```
