@@ -137,7 +137,7 @@ impl App {
         let id = read.value.id;
         let principal = self.active(id).await?.ok_or_else(|| Problem::not_found("workload", workload))?;
         self.bound_tokens(id).await?;
-        let words: Vec<&str> = scopes.iter().map(|s| scope_word(*s)).collect();
+        let words: Vec<&str> = scopes.iter().map(|s| s.as_str()).collect();
         let mut prepared = Prepared {
             words: vec![format!("make a token for the workload `{workload}`: {}, for {lasts}", words.join(", "))],
             ids: vec![("subject_principal", id.to_string())],
@@ -234,15 +234,6 @@ fn is_workload(principal: &Principal) -> bool {
     match principal.kind {
         Kind::User => false,
         Kind::Workload { .. } => true,
-    }
-}
-
-const fn scope_word(scope: TokenScope) -> &'static str {
-    match scope {
-        TokenScope::Read => "read",
-        TokenScope::Request => "request",
-        TokenScope::Administer => "administer",
-        TokenScope::Scim => "scim",
     }
 }
 

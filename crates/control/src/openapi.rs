@@ -1,6 +1,5 @@
 //! The OpenAPI 3.1 document, made from the table of routes.
 
-use daypass_ports::rows::TokenScope;
 use utoipa::{
     PartialSchema as _, ToSchema as _,
     openapi::{
@@ -107,7 +106,7 @@ fn operation(route: &Route) -> Operation {
 fn description(route: &Route) -> String {
     let mut said = match route.access {
         Access::Anybody | Access::Browser => "Needs no bearer secret.".to_owned(),
-        Access::Scope(scope) => format!("A token needs the scope `{}`.", scope_word(scope)),
+        Access::Scope(scope) => format!("A token needs the scope `{}`.", scope.as_str()),
     };
     said.push_str(match route.audience {
         Audience::Everybody => "",
@@ -123,17 +122,6 @@ fn description(route: &Route) -> String {
         Once::Reads | Once::Kept | Once::KeptIfItCan | Once::Idempotent => "",
     });
     said
-}
-
-/// A scope as tokens and documents write it.
-#[must_use]
-pub const fn scope_word(scope: TokenScope) -> &'static str {
-    match scope {
-        TokenScope::Read => "read",
-        TokenScope::Request => "request",
-        TokenScope::Administer => "administer",
-        TokenScope::Scim => "scim",
-    }
 }
 
 /// `POST /v1/requests/{id}/approve` is `post_requests_id_approve`.

@@ -205,7 +205,7 @@ pub struct Leash {
     lease: Arc<Lease>,
     grant: Arc<Deadline>,
     cut: AtomicBool,
-    why: Mutex<Option<(Stop, Boot)>>,
+    why: Mutex<Option<Stop>>,
     wake: Notify,
 }
 
@@ -217,8 +217,8 @@ impl Leash {
     }
 
     /// Ends the session: no write begins after this returns. The first reason stays.
-    pub fn cut(&self, why: Stop, now: Boot) {
-        self.why.lock().unwrap_or_else(PoisonError::into_inner).get_or_insert((why, now));
+    pub fn cut(&self, why: Stop) {
+        self.why.lock().unwrap_or_else(PoisonError::into_inner).get_or_insert(why);
         self.cut.store(true, Ordering::Release);
         self.wake.notify_one();
     }
@@ -229,7 +229,7 @@ impl Leash {
     /// Says why not.
     pub fn check(&self, now: Boot) -> Result<(), Stop> {
         if self.cut.load(Ordering::Acquire) {
-            return Err(self.why().map_or(Stop::LeaseLost, |(stop, _)| stop));
+            return Err(self.why().unwrap_or(Stop::LeaseLost));
         }
         if !self.grant.holds(now) {
             return Err(Stop::Grant(EndCause::Deadline));
@@ -240,9 +240,9 @@ impl Leash {
         Ok(())
     }
 
-    /// Why it was cut and when, if it was.
+    /// Why it was cut, if it was.
     #[must_use]
-    pub fn why(&self) -> Option<(Stop, Boot)> {
+    pub fn why(&self) -> Option<Stop> {
         self.why.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 

@@ -189,7 +189,7 @@ fn a_leash_says_which_of_its_three_ends_came() {
     grant.set(asked, Span::from_secs(60));
     assert_eq!(leash.check(Boot(6_000_000)), Ok(()));
     assert_eq!(leash.check(Boot(11_000_000)), Err(Stop::LeaseLost));
-    leash.cut(Stop::Killed, hands.boot());
-    leash.cut(Stop::Shutdown, hands.boot());
+    leash.cut(Stop::Killed);
+    leash.cut(Stop::Shutdown);
     assert_eq!(leash.check(hands.boot()), Err(Stop::Killed));
 }

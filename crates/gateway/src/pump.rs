@@ -153,7 +153,7 @@ impl<'r, C: Stream> Pump<'r, C> {
         loop {
             tokio::select! {
                 biased;
-                () = &mut cut => return Over::Stop(leash.why().map_or(Stop::LeaseLost, |(stop, _)| stop)),
+                () = &mut cut => return Over::Stop(leash.why().unwrap_or(Stop::LeaseLost)),
                 over = poll_fn(|cx| self.turn(cx)) => return over,
                 () = &mut silence => {
                     let last = self.client.last().max(self.upstream.last());

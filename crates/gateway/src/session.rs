@@ -134,7 +134,7 @@ async fn connect(
     let admitted = leash.check(node.clock.boot()).is_ok() && client.front.admit(admission).is_ok();
     if !admitted {
         refuse(client, cut(leash, terms).error).await;
-        return Err(leash.why().map_or(SessionEnd::LeaseLost, |(stop, _)| stop.session_end()));
+        return Err(leash.why().map_or(SessionEnd::LeaseLost, |stop| stop.session_end()));
     }
     let left = tokio::select! {
         biased;
@@ -142,7 +142,7 @@ async fn connect(
         sent = client.send() => sent.is_err(),
     };
     if left {
-        return Err(leash.why().map_or(SessionEnd::ClientLeft, |(stop, _)| stop.session_end()));
+        return Err(leash.why().map_or(SessionEnd::ClientLeft, |stop| stop.session_end()));
     }
     let Client { front, tls, .. } = client;
     Ok(Sides {
@@ -176,7 +176,7 @@ pub(crate) async fn dialled(
 }
 
 fn cut(leash: &Leash, terms: &Terms) -> Failure {
-    let stop = leash.why().map_or(Stop::LeaseLost, |(stop, _)| stop);
+    let stop = leash.why().unwrap_or(Stop::LeaseLost);
     Failure { error: words::stopped(&stop, &terms.resource_name), end: stop.session_end() }
 }
 

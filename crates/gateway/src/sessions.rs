@@ -215,7 +215,6 @@ impl Sessions {
 
     /// What ended, ends here: after this no byte of it passes. Gives the sessions that were cut.
     pub fn apply(&self, changes: &Changes) -> Vec<SessionId> {
-        let now = self.clock.boot();
         let mut open = self.lock();
         let mut cut = Vec::new();
         for (grant, cause) in &changes.ended {
@@ -225,7 +224,7 @@ impl Sessions {
             held.deadline.end();
             for session in &held.sessions {
                 if let Some(held) = open.sessions.get(session) {
-                    held.leash.cut(Stop::Grant(cause.clone()), now);
+                    held.leash.cut(Stop::Grant(cause.clone()));
                     cut.push(*session);
                 }
             }
@@ -234,7 +233,7 @@ impl Sessions {
             let killed = open.doors.next;
             open.doors.killed.push((killed, *session));
             if let Some(held) = open.sessions.get(session) {
-                held.leash.cut(Stop::Killed, now);
+                held.leash.cut(Stop::Killed);
                 cut.push(*session);
             }
         }
@@ -268,7 +267,7 @@ impl Sessions {
         let mut next: Option<Boot> = None;
         for held in open.sessions.values() {
             if let Err(stop) = held.leash.check(now) {
-                held.leash.cut(stop, now);
+                held.leash.cut(stop);
                 continue;
             }
             let Some(grant) = open.grants.get(&held.grant) else { continue };
@@ -285,18 +284,16 @@ impl Sessions {
 
     /// Cuts everything.
     pub fn cut_all(&self, why: &Stop) {
-        let now = self.clock.boot();
         for held in self.lock().sessions.values() {
-            held.leash.cut(why.clone(), now);
+            held.leash.cut(why.clone());
         }
     }
 
     /// Cuts these.
     pub fn cut(&self, sessions: &[SessionId], why: &Stop) {
-        let now = self.clock.boot();
         let open = self.lock();
         for held in sessions.iter().filter_map(|session| open.sessions.get(session)) {
-            held.leash.cut(why.clone(), now);
+            held.leash.cut(why.clone());
         }
     }
 

@@ -71,15 +71,9 @@ impl Caller {
         if held {
             return Ok(());
         }
-        let word = match scope {
-            TokenScope::Read => "read",
-            TokenScope::Request => "request",
-            TokenScope::Administer => "administer",
-            TokenScope::Scim => "scim",
-        };
         Err(Problem::not_allowed(
             "token_scope",
-            format!("this token hasn't the scope `{word}`"),
+            format!("this token hasn't the scope `{}`", scope.as_str()),
             "make a token that has it, or sign in with `daypass login`",
         ))
     }

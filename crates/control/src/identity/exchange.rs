@@ -10,7 +10,6 @@ use crate::{
     body::{Json, OauthForm},
     call::{Call, name},
     fault::{Fault, Result},
-    openapi::scope_word,
     signin::{secret, shown},
 };
 
@@ -30,7 +29,7 @@ pub(super) async fn exchange(call: Call, OauthForm(body): OauthForm<TokenExchang
     let workload = body.workload.map(|workload| name("workload", &workload)).transpose()?;
     let input = ExchangeInput { token: secret(&body.subject_token), workload, peer: call.peer.ip() };
     let got = call.app().exchange_token(input).await?;
-    let scope: Vec<&str> = got.scopes.iter().map(|scope| scope_word(*scope)).collect();
+    let scope: Vec<&str> = got.scopes.iter().map(|scope| scope.as_str()).collect();
     Ok(Json(TokenExchanged {
         access_token: shown(&got.token),
         issued_token_type: ACCESS_TOKEN_TYPE.to_owned(),

@@ -7,7 +7,6 @@ use daypass_control::{
     route::{Access, Audience, Face, Once, Route},
     routes::routes,
 };
-use daypass_ports::rows::TokenScope;
 
 use crate::world::golden;
 
@@ -15,10 +14,7 @@ pub fn scope(route: &Route) -> &'static str {
     match route.access {
         Access::Anybody => "-",
         Access::Browser => "cookie",
-        Access::Scope(TokenScope::Read) => "read",
-        Access::Scope(TokenScope::Request) => "request",
-        Access::Scope(TokenScope::Administer) => "administer",
-        Access::Scope(TokenScope::Scim) => "scim",
+        Access::Scope(scope) => scope.as_str(),
     }
 }
 

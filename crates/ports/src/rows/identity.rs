@@ -20,6 +20,19 @@ pub enum TokenScope {
     Scim,
 }
 
+impl TokenScope {
+    /// As tokens, documents and refusals write it.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Read => "read",
+            Self::Request => "request",
+            Self::Administer => "administer",
+            Self::Scim => "scim",
+        }
+    }
+}
+
 /// An API token: hashed, scoped, expiring.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Token {
