@@ -14,6 +14,9 @@ pub struct Grant {
     pub request: RequestId,
     /// Who holds it, by name.
     pub holder: String,
+    /// Who answers for the workload that holds it, by name; absent when a person does.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub owner: Option<String>,
     /// On what, by name.
     pub resource: String,
     /// Which role.

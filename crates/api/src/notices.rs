@@ -32,6 +32,8 @@ pub enum News {
     ApprovalWanted,
     /// The same, told to the next approvers.
     ApprovalStillWanted,
+    /// A workload's request waits for its owner, the hearer, to confirm it.
+    ConfirmationWanted,
     /// A request was granted.
     RequestGranted,
     /// A person said no.

@@ -145,6 +145,13 @@ pub enum Lack {
         /// Who could fill the next one, by name.
         who: Vec<String>,
     },
+    /// The confirmation of the owner of the workload that asks. It is no approval.
+    Confirmation {
+        /// Who, by name.
+        owner: String,
+        /// Whether it takes a second factor, shown with it.
+        second_factor: bool,
+    },
     /// A reason.
     Reason,
     /// A ticket.

@@ -102,6 +102,9 @@ pub struct Request {
     pub requester: String,
     /// Who would hold it, by name.
     pub beneficiary: String,
+    /// Who answers for the workload that would hold it, by name; absent when a person would.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub owner: Option<String>,
     /// On what, by name.
     pub resource: String,
     /// Which role.
@@ -132,6 +135,9 @@ pub struct Request {
     pub state: RequestState,
     /// Who has said yes.
     pub approvals: Vec<Approval>,
+    /// That the workload's owner has confirmed it; absent when they haven't.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub confirmation: Option<Confirmation>,
     /// What would let it through, while it is pending: the ways.
     pub missing: Vec<Way>,
 }
@@ -196,6 +202,15 @@ pub struct Approval {
     pub role: Option<String>,
 }
 
+/// The owner's word for what their workload asks. It is no approval.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct Confirmation {
+    /// Who, by name.
+    pub by: String,
+    /// When.
+    pub at: Timestamp,
+}
+
 /// Which requests: `GET /v1/requests?which=`.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
@@ -218,6 +233,15 @@ pub struct Approve {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub role: Option<String>,
     /// The digest of what the approver looked at. A request for one statement isn't approved without it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub digest: Option<String>,
+}
+
+/// Stands by what one's own workload asks: `POST /v1/requests/{id}/confirm`.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Confirm {
+    /// The digest of what the owner looked at. A request for one statement isn't confirmed without it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub digest: Option<String>,
 }

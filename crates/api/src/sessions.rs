@@ -14,6 +14,9 @@ pub struct Session {
     pub grant: GrantId,
     /// Who connected, by name.
     pub principal: String,
+    /// Who answers for the workload that connected, by name; absent when a person did.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub owner: Option<String>,
     /// On what, by name.
     pub resource: String,
     /// As which role.

@@ -27,6 +27,15 @@ pub fn time(at: Timestamp) -> String {
     format!("{date} {}Z", clock.get(..8).unwrap_or(clock))
 }
 
+/// Who somebody is: a workload with whoever answers for it.
+#[must_use]
+pub fn who(name: &str, owner: Option<&str>) -> String {
+    match owner {
+        Some(owner) => format!("{name}, of {owner}"),
+        None => name.to_owned(),
+    }
+}
+
 /// A number of things.
 #[must_use]
 pub fn count(n: usize, one: &str, many: &str) -> String {

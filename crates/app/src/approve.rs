@@ -192,11 +192,11 @@ pub(crate) fn counts_under(
     Ok(before != after || (!judge(policy, &without).is_permitted() && judge(policy, &with).is_permitted()))
 }
 
-fn unseen() -> Problem {
+pub(crate) fn unseen() -> Problem {
     Problem::conflict(
         "say_what_you_saw",
-        "the request is for one statement, and an approval of it names what was looked at",
-        "look at it (`daypass show`), and send the `digest` that was shown with the approval",
+        "the request is for one statement, and whoever answers it names what was looked at",
+        "look at it (`daypass show`), and send the `digest` that was shown with the answer",
     )
 }
 

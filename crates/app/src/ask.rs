@@ -41,6 +41,8 @@ pub struct RequestView {
     pub reason: Option<String>,
     /// Who has approved.
     pub approvers: Vec<Name>,
+    /// Who answers for the workload that would hold it; none when a person would.
+    pub owner: Option<Name>,
     /// What would let it through, while it is pending.
     pub missing: Missing,
     /// Its one statement, when it is for one.
@@ -72,6 +74,8 @@ pub struct GrantView {
     pub grant: Grant,
     /// Who holds it.
     pub holder: Name,
+    /// Who answers for the workload that holds it; none when a person does.
+    pub owner: Option<Name>,
     /// On what.
     pub resource: Name,
 }
@@ -83,6 +87,8 @@ pub struct SessionView {
     pub session: Session,
     /// Who connected.
     pub principal: Name,
+    /// Who answers for the workload that connected; none when a person did.
+    pub owner: Option<Name>,
     /// On what.
     pub resource: Name,
     /// As which role.
@@ -105,12 +111,6 @@ impl Page {
             n => n.min(200),
         }
     }
-}
-
-/// The name that stands for a row that is gone.
-fn gone() -> Name {
-    // A constant that is a name: parsing it can't fail.
-    "gone".parse().unwrap_or_else(|_| unreachable!("a plain word is a name"))
 }
 
 impl App {
@@ -191,7 +191,7 @@ impl App {
         for read in self.store_ref().page::<Request>(query).await? {
             let shown = match which {
                 Requests::Mine => true,
-                Requests::ToAnswer => self.counts(actor, &read.value).await.unwrap_or(false),
+                Requests::ToAnswer => self.is_asked(actor, &read.value).await.unwrap_or(false),
             };
             if shown {
                 let mut view = self.request_view(read.value).await?;
@@ -265,6 +265,7 @@ impl App {
         Ok(RequestView {
             requester: self.name_of(request.asked.requester).await?,
             beneficiary: self.name_of(request.asked.beneficiary).await?,
+            owner: self.owner_name(request.asked.beneficiary, request.asked.beneficiary_person).await?,
             resource: self.resource_name(request.asked.resource).await?,
             gives: gives.map_or_else(String::new, |r| r.description.clone()),
             reason,
@@ -288,18 +289,6 @@ impl App {
     /// A free text that a row refers to; none when its key was destroyed.
     pub(crate) async fn text(&self, at: PayloadId) -> Result<Option<String>> {
         Ok(self.store_ref().payload(at).await?.and_then(|v| v.as_str().map(ToOwned::to_owned)))
-    }
-
-    /// What a principal is called; `gone` when there is no such row.
-    pub async fn name_of(&self, id: PrincipalId) -> Result<Name> {
-        let read = self.store_ref().get::<daypass_domain::principal::Principal>(&id.to_string()).await?;
-        Ok(read.map_or_else(gone, |p| p.value.name))
-    }
-
-    /// What a resource is called; `gone` when it was removed.
-    pub async fn resource_name(&self, id: daypass_domain::ResourceId) -> Result<Name> {
-        let read = self.store_ref().get::<Resource>(&id.to_string()).await?;
-        Ok(read.map_or_else(gone, |r| r.value.name))
     }
 
     /// Grants: the actor's own, or everybody's where policy lets them see sessions.
@@ -331,8 +320,9 @@ impl App {
 
     async fn grant_view(&self, grant: Grant) -> Result<GrantView> {
         let holder = self.name_of(grant.holder).await?;
+        let owner = self.owner_name(grant.holder, grant.person).await?;
         let resource = self.resource_name(grant.resource).await?;
-        Ok(GrantView { grant, holder, resource })
+        Ok(GrantView { grant, holder, owner, resource })
     }
 
     /// Sessions: the actor's own, or everybody's where policy lets them. Never what was said in them.
@@ -384,6 +374,7 @@ impl App {
         }
         Ok(SessionView {
             principal: self.name_of(session.principal).await?,
+            owner: self.owner_name(session.principal, grant.person).await?,
             resource: self.resource_name(grant.resource).await?,
             role: grant.role,
             session,

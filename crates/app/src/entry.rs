@@ -33,6 +33,8 @@ pub mod event {
         REQUESTED = "request.made";
         /// A person approved.
         APPROVED = "request.approved";
+        /// The owner of a workload confirmed what it asks: no approval. // I8
+        CONFIRMED = "request.confirmed";
         /// A person took an approval back.
         APPROVAL_WITHDRAWN = "request.approval_withdrawn";
         /// A person said no.

@@ -51,6 +51,8 @@ pub struct Before {
 pub enum Answering {
     /// It does, with what an approval takes of them.
     Counts(Freshness),
+    /// It is their own workload that asks, and their confirmation is what it may wait for. That is no approval. // I8
+    Confirms(Freshness),
     /// It is for others to answer, or over.
     CountsForNothing,
 }
@@ -62,11 +64,7 @@ impl App {
     /// When there is none that they may see, or the reading can't be recorded. // I11
     pub async fn to_answer(&self, actor: &Actor, id: RequestId) -> Result<ToAnswer> {
         let view = self.request_shown(actor, id).await?;
-        let answering = if view.request.is_pending() && self.counts(actor, &view.request).await.unwrap_or(false) {
-            Answering::Counts(self.freshness(actor).await?)
-        } else {
-            Answering::CountsForNothing
-        };
+        let answering = self.answering(actor, &view.request).await?;
         let resource = self.facts(view.request.asked.resource).await.ok().map(|facts| facts.resource.value);
         let (_, role) = view.request.narrowed();
         let narrower =
@@ -81,6 +79,21 @@ impl App {
             answering,
             view,
         })
+    }
+
+    async fn answering(&self, actor: &Actor, request: &Request) -> Result<Answering> {
+        if !request.is_pending() {
+            return Ok(Answering::CountsForNothing);
+        }
+        if self.counts(actor, request).await.unwrap_or(false) {
+            return Ok(Answering::Counts(self.freshness(actor).await?));
+        }
+        // A workload's token shows its owner's requests nowhere; were it shown one, it still confirms none.
+        let owner = actor.person.id() == actor.principal;
+        if owner && self.confirms(actor.person, request).await.unwrap_or(false) {
+            return Ok(Answering::Confirms(self.freshness(actor).await?));
+        }
+        Ok(Answering::CountsForNothing)
     }
 
     async fn before(&self, request: &Request) -> Result<Vec<Before>> {

@@ -4,6 +4,7 @@
 //! | --- | --- | --- |
 //! | [`request`] | a person or a workload | asks for a role on a resource |
 //! | [`approve`] | another person | says yes, takes it back, or says no |
+//! | [`confirm`] | the owner of a workload | stands by what it asks, which is no approval |
 //! | [`grants`] | holder, administrator | activate, extend, release, revoke |
 //! | [`open_session`] | the gateway | lets a proven client in |
 //! | [`statements`] | a holder, an approver, the gateway | runs the one statement of a grant, or has it estimated |
@@ -21,11 +22,13 @@
 //! | [`took`] | metrics | how long endings took |
 //! | [`ask`] | everybody | explain, who, and what one may see |
 //! | [`inbox`], [`offers`] | everybody | what helps to answer a request; what one could ask for |
+//! | [`names`] | everybody | what things are called when they are shown |
 
 pub mod approve;
 pub mod ask;
 pub mod authority;
 pub mod changes;
+pub mod confirm;
 pub mod directories;
 pub mod due;
 pub mod ending;
@@ -37,6 +40,7 @@ pub mod follow;
 pub mod grants;
 pub mod idempotency;
 pub mod inbox;
+pub mod names;
 pub mod notices;
 pub mod offers;
 pub mod open_session;

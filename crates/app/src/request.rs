@@ -2,6 +2,7 @@
 
 use daypass_domain::{
     Digest, GrantId, Name, PrincipalId, RequestId, Span, Time,
+    confirmation::Confirmed,
     grant::{Grant, GrantState, Login},
     notice::KnownTo,
     principal::Actor,
@@ -170,8 +171,8 @@ impl App {
         };
         let role_digest = definition.digest(resource);
         let state = RequestState::Pending { expires };
-        let request =
-            Request { id, asked, role_digest, made: now, state, approvals: Vec::new(), looked: Looked::Never };
+        let (approvals, looked, confirmed) = (Vec::new(), Looked::Never, Confirmed::Never);
+        let request = Request { id, asked, role_digest, made: now, state, approvals, looked, confirmed };
         Ok((request, said.into_iter().chain(statement).collect()))
     }
 
@@ -208,7 +209,7 @@ impl App {
                 let grant = self.grant_for(&request, id, facts, now);
                 Ok((request, Outcome::Granted(Box::new(grant))))
             }
-            Verdict::NotPermitted | Verdict::Forbidden { .. } if others_can_give(&missing) => {
+            Verdict::NotPermitted | Verdict::Forbidden { .. } if people_can_give(&missing) => {
                 Ok((request, Outcome::Pending { missing }))
             }
             Verdict::NotPermitted | Verdict::Forbidden { .. } | Verdict::Failed { .. } | Verdict::Inactive => {
@@ -336,17 +337,18 @@ impl App {
     }
 }
 
-/// Whether other people's approvals alone would do: then a request waits for them.
-fn others_can_give(missing: &Missing) -> bool {
-    let approval = |lack: &Lack| match lack {
-        Lack::Approvals { .. } => true,
+/// Whether what people say alone would do, other people's approvals or the owner's confirmation: then a request waits for
+/// them.
+fn people_can_give(missing: &Missing) -> bool {
+    let said = |lack: &Lack| match lack {
+        Lack::Approvals { .. } | Lack::Confirmation { .. } => true,
         Lack::Reason
         | Lack::Ticket { .. }
         | Lack::SecondFactor { .. }
         | Lack::ShorterTime { .. }
         | Lack::Purpose { .. } => false,
     };
-    missing.ways.iter().any(|way| way.lacks.iter().all(approval))
+    missing.ways.iter().any(|way| way.lacks.iter().all(said))
 }
 
 /// The ids that every entry about a request carries.
@@ -359,5 +361,14 @@ pub(crate) fn request_ids(request: &Request) -> Vec<(&'static str, String)> {
     ]
     .into_iter()
     .chain(owner_id(request.asked.beneficiary, request.asked.beneficiary_person))
+    .chain(requesters_owner(request))
     .collect()
+}
+
+/// Who answers for a workload that asks for somebody else.
+fn requesters_owner(request: &Request) -> Option<(&'static str, String)> {
+    let asked = &request.asked;
+    let for_other = asked.requester != asked.beneficiary;
+    let owner = owner_id(asked.requester, asked.requester_person).filter(|_| for_other);
+    owner.map(|(_, owner)| ("requester_owner", owner))
 }

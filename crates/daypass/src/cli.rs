@@ -123,6 +123,9 @@ pub enum Verb {
     /// Say yes to a request or a change
     #[command(after_help = "Example: daypass approve request_0193... --for 15m")]
     Approve(answering::ApproveArgs),
+    /// Stand by what your own workload asks; that is no approval
+    #[command(after_help = "Example: daypass confirm request_0193... --code 123456")]
+    Confirm(answering::ConfirmArgs),
     /// Say no to a request
     #[command(after_help = "Example: daypass deny request_0193... --note \"use the replica\"")]
     Deny(answering::DenyArgs),
@@ -330,6 +333,7 @@ async fn client_verb(context: &mut Context, verb: Verb) -> Result<(), Failure> {
         Verb::Inbox => asking::requests(context, WhichRequests::ToAnswer).await,
         Verb::Show { id } | Verb::Session(SessionVerb::Show { id }) => show::show(context, &id).await,
         Verb::Approve(args) => answering::approve(context, args).await,
+        Verb::Confirm(args) => answering::confirm(context, args).await,
         Verb::Deny(args) => answering::deny(context, args).await,
         Verb::Withdraw { id } => asking::withdraw(context, &id).await,
         Verb::Exec(args) => exec::exec(context, args).await,

@@ -6,6 +6,7 @@
 
 pub mod approval;
 pub mod change;
+pub mod confirmation;
 pub mod digest;
 pub mod end;
 pub mod grant;

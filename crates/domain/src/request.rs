@@ -1,10 +1,10 @@
 //! The life of a request: pending, then granted, denied, forbidden, withdrawn or expired.
 //!
-//! | state | approve | look | withdraw approval | deny | withdraw | expire | grant | forbid |
-//! | --- | --- | --- | --- | --- | --- | --- | --- | --- |
-//! | pending | pending | pending | pending | denied | withdrawn | expired | granted | forbidden |
-//! | granted | | | granted (the grant is judged again) | | | | | |
-//! | the others | | | | | | | | |
+//! | state | approve | confirm | look | withdraw approval | deny | withdraw | expire | grant | forbid |
+//! | --- | --- | --- | --- | --- | --- | --- | --- | --- | --- |
+//! | pending | pending | pending | pending | pending | denied | withdrawn | expired | granted | forbidden |
+//! | granted | | | | granted (the grant is judged again) | | | | | |
+//! | the others | | | | | | | | | |
 
 use std::fmt;
 
@@ -13,6 +13,7 @@ use serde::{Deserialize, Serialize};
 use crate::{
     Digest, GrantId, Name, PayloadId, PrincipalId, RequestId, ResourceId, Span, Time,
     approval::{Approval, Narrowing},
+    confirmation::{Confirmation, Confirmed},
     grant::Refusal,
     principal::Person,
     statement::{Looked, Wants},
@@ -37,6 +38,9 @@ pub struct Request {
     /// What the target said of its statement, if it is for one. No part of what is asked: looking voids no approval.
     #[serde(default, skip_serializing_if = "Looked::is_never")]
     pub looked: Looked,
+    /// Whether the owner of the workload that asks has confirmed it. A held fact too (I2), and no approval (I8).
+    #[serde(default, skip_serializing_if = "Confirmed::is_never")]
+    pub confirmed: Confirmed,
 }
 
 /// What is asked: fixed at the act (I2).
@@ -248,6 +252,13 @@ pub enum RequestEvent {
         /// The person behind the approver.
         person: Person,
     },
+    /// The owner of the workload that asks stands by it.
+    Confirm {
+        /// Their word.
+        confirmation: Confirmation,
+        /// The person behind them.
+        person: Person,
+    },
     /// The target was asked what its statement would cost.
     Look(Looked),
     /// Somebody takes their yes back.
@@ -278,6 +289,7 @@ impl RequestEvent {
     const fn word(&self) -> &'static str {
         match self {
             Self::Approve { .. } => "be approved",
+            Self::Confirm { .. } => "be confirmed",
             Self::Look(_) => "be looked at",
             Self::WithdrawApproval { .. } => "lose an approval",
             Self::Deny { .. } => "be denied",
@@ -355,6 +367,21 @@ impl Request {
                 approvals.push(approval);
                 Ok(Self { approvals, ..self })
             }
+            (RequestState::Pending { expires }, RequestEvent::Confirm { confirmation, person }) => {
+                if now >= *expires {
+                    return refuse("its time is up");
+                }
+                if !self.is_confirmed_by(person) || confirmation.by != person.id() {
+                    return refuse("only the owner of the workload that asks confirms it"); // I8
+                }
+                if confirmation.request_digest != self.asked.digest() || confirmation.role_digest != self.role_digest {
+                    return refuse("it has changed since its owner looked at it"); // I8
+                }
+                if !self.confirmed.is_never() {
+                    return refuse("its owner has confirmed it already");
+                }
+                Ok(Self { confirmed: Confirmed::Then(confirmation), ..self })
+            }
             (RequestState::Pending { .. }, RequestEvent::Look(looked)) => {
                 if self.asked.wants.is_sessions() {
                     return refuse("it is for sessions, not for one statement");
@@ -402,6 +429,7 @@ impl Request {
             (
                 RequestState::Granted { .. },
                 RequestEvent::Approve { .. }
+                | RequestEvent::Confirm { .. }
                 | RequestEvent::Look(_)
                 | RequestEvent::Expire
                 | RequestEvent::Grant(_)
@@ -413,6 +441,7 @@ impl Request {
                 | RequestState::Withdrawn { .. }
                 | RequestState::Expired { .. },
                 RequestEvent::Approve { .. }
+                | RequestEvent::Confirm { .. }
                 | RequestEvent::Look(_)
                 | RequestEvent::WithdrawApproval { .. }
                 | RequestEvent::Deny { .. }
@@ -428,6 +457,16 @@ impl Request {
     #[must_use]
     pub fn is_party(&self, person: Person) -> bool {
         self.asked.requester_person == person || self.asked.beneficiary_person == person
+    }
+
+    /// Whether this person's confirmation is one that the request may wait for: a workload of theirs would hold it, and
+    /// nobody else asks. // I8
+    #[must_use]
+    pub fn is_confirmed_by(&self, person: Person) -> bool {
+        let Asked { requester_person, beneficiary, beneficiary_person, .. } = &self.asked;
+        // Who is behind a user is that user.
+        let of_a_workload = beneficiary_person.id() != *beneficiary;
+        of_a_workload && *beneficiary_person == person && *requester_person == person
     }
 
     /// What the approvers made of what was asked: the shortest time, and the narrower role if one was picked (the last

@@ -3,6 +3,7 @@
 use daypass_domain::{
     ApprovalId, Digest, GrantId, Name, PayloadId, PrincipalId, RequestId, ResourceId, SessionId, Span, Time,
     approval::{Approval, Narrowing},
+    confirmation::Confirmed,
     end::{EndCause, EndConfirmation},
     grant::{Grant, GrantEvent, GrantState, Login, MadeLogin},
     principal::{Kind, Person, Principal, Standing},
@@ -150,8 +151,9 @@ proptest! {
         let state = RequestState::Pending { expires: t(1_000) };
         let digest = asked.digest();
         let id = RequestId::new(t(0), [2; 10]);
+        let (role_digest, confirmed) = (Digest::of(b"role"), Confirmed::Never);
         let mut request =
-            Request { id, asked, role_digest: Digest::of(b"role"), made: t(0), state, approvals: Vec::new(), looked: Looked::Never };
+            Request { id, asked, role_digest, made: t(0), state, approvals: Vec::new(), looked: Looked::Never, confirmed };
         let mut now = 0;
         for (who, what, passed) in steps {
             now += passed;

@@ -5,6 +5,7 @@ use daypass_domain::{
     ResourceId, SessionId, Span, Time,
     approval::{Approval, Narrowing},
     change::{Change, ChangeEvent, ChangeState},
+    confirmation::{Confirmation, Confirmed},
     end::{EndCause, EndConfirmation, EndProgress},
     grant::{Grant, GrantEvent, GrantState, Login, MadeLogin, Refusal},
     notice::{Hearer, News, Notice, NoticeEvent, NoticeState, Tries, Wait, Why},
@@ -86,6 +87,7 @@ fn request(state: RequestState) -> Request {
         state,
         approvals: Vec::new(),
         looked: Looked::Never,
+        confirmed: Confirmed::Never,
     }
 }
 
@@ -206,6 +208,7 @@ fn requests() {
             "approve: longer",
             RequestEvent::Approve { approval: Approval { narrowing: longer, ..approval(3) }, person: person(3) },
         ),
+        ("confirm: beneficiary", RequestEvent::Confirm { confirmation: confirmation(2), person: person(2) }),
         ("look", RequestEvent::Look(Looked::Then { at: t(90), estimate: payload })),
         ("withdraw approval", RequestEvent::WithdrawApproval { approver: principal(3) }),
         ("deny: another", RequestEvent::Deny { by: principal(3), person: person(3), note: payload }),
@@ -226,6 +229,61 @@ fn requests() {
         }
     }
     insta::assert_snapshot!(table);
+}
+
+/// The owner's word for what their workload asks: their own word, for that, once. // I8
+#[test]
+fn confirmations() {
+    let of_workload = |state| {
+        let asked = Asked { requester: principal(2), requester_person: person(1), beneficiary_person: person(1), ..asked() };
+        Request { asked, ..request(state) }
+    };
+    let words = || Confirmation { request_digest: of_workload(pending(1000)).asked.digest(), ..confirmation(1) };
+    let confirmed = Confirmed::Then(words());
+    let requests = [
+        ("pending", of_workload(pending(1000))),
+        ("pending, over", of_workload(pending(99))),
+        ("confirmed", Request { confirmed, ..of_workload(pending(1000)) }),
+        ("withdrawn", of_workload(RequestState::Withdrawn { at: t(50) })),
+        ("asked by another", {
+            let mut request = of_workload(pending(1000));
+            (request.asked.requester, request.asked.requester_person) = (principal(3), person(3));
+            request
+        }),
+    ];
+    let events = [
+        ("its owner", words(), 1),
+        ("somebody else", Confirmation { by: principal(3), ..words() }, 3),
+        ("another's name", Confirmation { by: principal(3), ..words() }, 1),
+        ("other text", Confirmation { request_digest: Digest::of(b"x"), ..words() }, 1),
+        ("other role", Confirmation { role_digest: Digest::of(b"x"), ..words() }, 1),
+    ];
+    let mut table = String::new();
+    for (from, request) in &requests {
+        for (what, confirmation, by) in &events {
+            let event = RequestEvent::Confirm { confirmation: confirmation.clone(), person: person(*by) };
+            let mut line = format!("{from:16} | {what:14} | ");
+            let next = request.clone().apply(event, t(100));
+            cell(&mut line, next.map(|r| format!("{}, confirmed {}, {} approvals", r.state.word(), !r.confirmed.is_never(), r.approvals.len())));
+            table.push_str(&line);
+            table.push('\n');
+        }
+    }
+    insta::assert_snapshot!(table);
+}
+
+fn pending(expires: i64) -> RequestState {
+    RequestState::Pending { expires: t(expires) }
+}
+
+fn confirmation(by: u8) -> Confirmation {
+    Confirmation {
+        by: principal(by),
+        at: t(1),
+        request_digest: asked().digest(),
+        role_digest: Digest::of(b"role"),
+        second_factor_age_s: None,
+    }
 }
 
 #[test]

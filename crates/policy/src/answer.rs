@@ -161,7 +161,7 @@ fn bare(principal: Party, resource: Thing, role: Name, at: Time) -> Input {
         one_statement: false,
         claims: daypass_domain::trust::Attributes::default(),
     };
-    let used = Use { resource, role, asked, approvals: Vec::new() };
+    let used = Use { resource, role, asked, approvals: Vec::new(), confirmation: None };
     Input { at, principal, act: Act::Use(Box::new(used)) }
 }
 

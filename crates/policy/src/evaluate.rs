@@ -10,6 +10,7 @@ use daypass_domain::{Name, Time};
 
 use crate::{
     Act, AskedFacts, Failure, Input, Party, PartyKind, PolicyRef, PolicySet, Scope, Thing, Verdict,
+    owner::{Found, READ_AS},
     quorum::Voices,
     schema::{ASKED, ActionWord, EntityKind, INSTALLATION, uid},
     set::secs_up,
@@ -21,7 +22,7 @@ use crate::{
 /// even where others permit: Cedar skips such a policy, and a `forbid` that overflows would vanish. // I2
 pub fn judge(policies: &PolicySet, input: &Input) -> Verdict {
     match Case::of(input) {
-        Ok(case) => case.judge(policies, &input.act, &policies.quorums_met(input)),
+        Ok(case) => case.judge(policies, &input.act, &policies.found(input)),
         Err(error) => unreadable(error),
     }
 }
@@ -72,12 +73,12 @@ impl Case {
         Ok(Self { action, principal, resource, above, entities, at: input.at, active: input.principal.active })
     }
 
-    /// The verdict where `act` holds what was asked, and these quorums are met.
-    pub(crate) fn judge(&self, policies: &PolicySet, act: &Act, quorums: &BTreeSet<String>) -> Verdict {
+    /// The verdict where `act` holds what was asked, and this was found.
+    pub(crate) fn judge(&self, policies: &PolicySet, act: &Act, found: &Found) -> Verdict {
         if !self.active {
             return Verdict::Inactive;
         }
-        let request = match self.request(act, quorums) {
+        let request = match self.request(act, found) {
             Ok(request) => request,
             Err(error) => return unreadable(error),
         };
@@ -118,20 +119,22 @@ impl Case {
         Verdict::NotPermitted
     }
 
-    pub(crate) fn request(&self, act: &Act, quorums: &BTreeSet<String>) -> Result<Request, String> {
+    pub(crate) fn request(&self, act: &Act, found: &Found) -> Result<Request, String> {
         let (asked, now) = match act {
             Act::Use(used) => {
-                let met = quorums.iter().map(|q| entity(EntityKind::Quorum, q));
-                (asked_of_use(&used.asked), moment(self.at, Some(("quorums", Value::new_set(met)))))
+                let met = found.quorums.iter().map(|q| entity(EntityKind::Quorum, q));
+                let confirmed = Value::new_bool(found.confirmation.is_given());
+                let held = [("quorums", Value::new_set(met)), (READ_AS, confirmed)];
+                (asked_of_use(&used.asked), moment(self.at, held))
             }
             Act::Administer { subject, second_factor_age_s } => {
                 let subject = Some(("subject", text(subject)));
-                (subject.into_iter().chain(mfa(*second_factor_age_s)).collect(), moment(self.at, None))
+                (subject.into_iter().chain(mfa(*second_factor_age_s)).collect(), moment(self.at, []))
             }
             Act::Revoke { second_factor_age_s, .. }
             | Act::ViewSessions { second_factor_age_s, .. }
             | Act::ReadEvidence { second_factor_age_s, .. } => {
-                (mfa(*second_factor_age_s).into_iter().collect(), moment(self.at, None))
+                (mfa(*second_factor_age_s).into_iter().collect(), moment(self.at, []))
             }
         };
         let pairs = [("asked".to_owned(), record(asked)?), ("now".to_owned(), record(now)?)];
@@ -178,7 +181,7 @@ fn mfa(age_s: Option<i64>) -> Option<Pair> {
     age_s.map(|age| ("mfa_age_s", Value::new_long(age)))
 }
 
-fn moment(at: Time, more: Option<Pair>) -> Vec<Pair> {
+fn moment<const N: usize>(at: Time, more: [Pair; N]) -> Vec<Pair> {
     let hours = at.micros().div_euclid(3_600_000_000);
     // 1970-01-01 was a Thursday, the fourth day of its week.
     let weekday = (hours.div_euclid(24) + 3).rem_euclid(7) + 1;

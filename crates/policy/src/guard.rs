@@ -21,6 +21,7 @@ use crate::{
     evaluate::Case,
     input::ThingKind,
     literals::Literals,
+    owner::Found,
     schema::{ActionWord, EntityKind},
     set::Known,
 };
@@ -138,7 +139,9 @@ impl MadeUp {
     ) -> Result<(), GuardRefusal> {
         let asking = |asked: &AskedFacts| AskedFacts { claims: said.clone(), ..asked.clone() };
         let Some(first) = self.asked.first() else { return Ok(()) };
-        let used = Use { resource: thing.clone(), role: role.clone(), asked: asking(first), approvals: Vec::new() };
+        let (resource, approvals) = (thing.clone(), Vec::new());
+        // A confirmation suffices where the owner is permitted it by nobody's approval: that is a case of its own here.
+        let used = Use { resource, role: role.clone(), asked: asking(first), approvals, confirmation: None };
         let mut input = Input { at, principal: party.clone(), act: Act::Use(Box::new(used)) };
         // What Cedar won't take is a no when it is judged, too.
         let Ok(case) = Case::of(&input) else { return Ok(()) };
@@ -146,7 +149,7 @@ impl MadeUp {
             if let Act::Use(used) = &mut input.act {
                 used.asked = asking(asked);
             }
-            let verdict = case.judge(policies, &input.act, &BTreeSet::new());
+            let verdict = case.judge(policies, &input.act, &Found::default());
             if verdict.is_permitted() {
                 return Err(permits(party, thing, role, &verdict));
             }

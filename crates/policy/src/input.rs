@@ -160,6 +160,18 @@ pub struct Use {
     pub asked: AskedFacts,
     /// Who has said yes and is still entitled to: held, and looked up again at every judgement.
     pub approvals: Vec<Yes>,
+    /// That the owner of the workload that asks has confirmed it, where that stands: held too, and never counted as a yes. // I8
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub confirmation: Option<Confirmed>,
+}
+
+/// The standing word of a workload's owner.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Confirmed {
+    /// How long before it a second factor was shown, in seconds; nothing when none was. It is the owner's, for what the
+    /// owner could have.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub second_factor_age_s: Option<i64>,
 }
 
 /// What was asked: fixed at the act (I2).
@@ -262,7 +274,8 @@ impl Input {
         let principal = directory.party(asked.beneficiary).ok_or(BadFacts::UnknownPrincipal(asked.beneficiary))?;
         let facts = AskedFacts { duration, ..AskedFacts::of(asked, request.made) };
         let approvals = standing_approvals(request, resource, directory);
-        let used = Use { resource: Thing::of(resource), role, asked: facts, approvals };
+        let confirmation = standing_confirmation(request, resource, &principal);
+        let used = Use { resource: Thing::of(resource), role, asked: facts, approvals, confirmation };
         Ok(Self { at, principal, act: Act::Use(Box::new(used)) })
     }
 }
@@ -293,6 +306,18 @@ pub fn standing_approvals(request: &Request, resource: &Resource, directory: &Di
             }
     };
     request.approvals.iter().filter(stands).filter_map(|a| directory.yes_of(a.approver)).collect()
+}
+
+/// The confirmation of a request that stands: of whoever owns the workload now, for exactly this request, and for a role that
+/// still gives what it gave then. // I8
+fn standing_confirmation(request: &Request, resource: &Resource, principal: &Party) -> Option<Confirmed> {
+    let given = request.confirmed.given()?;
+    let PartyKind::Workload { owner } = &principal.kind else { return None };
+    let role = resource.roles.get(&request.asked.role)?;
+    let stands = given.by == owner.id
+        && given.request_digest == request.asked.digest()
+        && given.role_digest == role.digest(resource);
+    stands.then_some(Confirmed { second_factor_age_s: given.second_factor_age_s })
 }
 
 impl AskedFacts {

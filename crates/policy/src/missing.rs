@@ -12,7 +12,11 @@ use daypass_domain::{
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    Act, Directory, Input, PolicySet, Quorum, Verdict, Yes, evaluate::Case, quorum::Voices, schema::EntityKind,
+    Act, Directory, Input, PartyKind, PolicySet, Quorum, Verdict, Yes,
+    evaluate::Case,
+    owner::{Found, Owner, READ_AS, Word},
+    quorum::Voices,
+    schema::EntityKind,
     set::secs_up,
 };
 
@@ -63,6 +67,13 @@ pub enum Lack {
         /// Who could fill the next one, by name: at most [`WHO_MAX`], at least one.
         who: Vec<Name>,
     },
+    /// The confirmation of the owner of the workload that asks. It is no approval. // I8
+    Confirmation {
+        /// Who, by name.
+        owner: Name,
+        /// Whether it takes a second factor, shown with it.
+        factor: Factor,
+    },
     /// A reason.
     Reason,
     /// A ticket.
@@ -86,6 +97,16 @@ pub enum Lack {
         /// Which.
         purpose: Purpose,
     },
+}
+
+/// Whether an owner's confirmation takes a second factor: it does where the owner could have it only with one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Factor {
+    /// It doesn't.
+    NotNeeded,
+    /// It does, shown just before.
+    Needed,
 }
 
 /// What would turn a no on `input` into a yes. Empty when it is permitted already.
@@ -113,6 +134,7 @@ pub fn missing(policies: &PolicySet, input: &Input, directory: &Directory) -> Mi
 #[derive(Debug, Clone, PartialEq, Eq)]
 enum Pick {
     Quorum(Quorum),
+    Confirmation,
     Reason,
     Ticket { like: Option<String>, sample: TicketRef },
     SecondFactor,
@@ -126,34 +148,73 @@ struct Search<'a> {
     /// What is asked, without the approvals: quorums are given to the evaluator by name.
     act: Act,
     met: BTreeSet<String>,
+    /// The owner of the workload that asks, where policies read whether they confirmed it.
+    owner: Option<TheirOwner>,
     voices: Voices<'a>,
     /// Everybody who could still say yes.
     others: Vec<&'a Yes>,
     picks: Vec<Pick>,
 }
 
+/// An owner whose confirmation could matter.
+struct TheirOwner {
+    name: Name,
+    asked: Owner,
+    /// The age of the second factor that their confirmation was given with, where it stands.
+    given: Option<Option<i64>>,
+}
+
 impl<'a> Search<'a> {
     fn new(policies: &'a PolicySet, input: &'a Input, directory: &'a Directory, case: &'a Case) -> Self {
         let met = policies.quorums_met(input);
         let mut act = input.act.clone();
+        let owner = their_owner(policies, input);
         let (mut voices, mut others, mut picks) = (Voices::default(), Vec::<&Yes>::new(), Vec::new());
+        // It is given once: what stands isn't given again.
+        if owner.as_ref().is_some_and(|owner| owner.given.is_none()) {
+            picks.push(Pick::Confirmation);
+        }
         if let (Act::Use(asked), Act::Use(supposed)) = (&input.act, &mut act) {
             let parties = asked.parties(&input.principal);
             voices = Voices::of(&asked.approvals, &parties);
             others = directory.voices().filter(|y| !parties.contains(&y.person) && !voices.has(y.person)).collect();
             supposed.approvals.clear();
-            picks = picks_of_use(policies, &asked.asked, &met, &voices, &others);
+            picks.extend(picks_of_use(policies, &asked.asked, &met, &voices, &others));
         }
         if act.second_factor_age_s() != Some(0) {
             picks.push(Pick::SecondFactor);
         }
-        Self { policies, case, act, met, voices, others, picks }
+        Self { policies, case, act, met, owner, voices, others, picks }
     }
 
     /// What the evaluator says with these supposed.
     fn verdict(&self, picks: &[&Pick]) -> Verdict {
         let (act, quorums) = self.suppose(picks);
-        self.case.judge(self.policies, &act, &quorums)
+        self.judge(picks, &act, quorums)
+    }
+
+    fn judge(&self, picks: &[&Pick], act: &Act, quorums: BTreeSet<String>) -> Verdict {
+        let found = Found { quorums, confirmation: self.confirmation(picks, act) };
+        self.case.judge(self.policies, act, &found)
+    }
+
+    /// Whether the owner's word is given or supposed, and they could have what is supposed themselves.
+    fn confirmation(&self, picks: &[&Pick], act: &Act) -> Word {
+        let Some(owner) = &self.owner else { return Word::Missing };
+        let supposed = picks.contains(&&Pick::Confirmation);
+        // Whoever confirms can show a second factor with it.
+        let suffices = supposed && self.confirms(owner, act).is_some()
+            || owner.given.is_some_and(|age| owner.asked.could_have(self.policies, act, age));
+        if suffices { Word::Suffices } else { Word::Missing }
+    }
+
+    /// What a confirmation by the owner would take to suffice; nothing when it can't.
+    fn confirms(&self, owner: &TheirOwner, act: &Act) -> Option<Factor> {
+        let could = |age| owner.asked.could_have(self.policies, act, age);
+        if could(None) {
+            return Some(Factor::NotNeeded);
+        }
+        could(Some(0)).then_some(Factor::Needed)
     }
 
     fn suppose(&self, picks: &[&Pick]) -> (Act, BTreeSet<String>) {
@@ -173,7 +234,7 @@ impl<'a> Search<'a> {
                 Pick::Ticket { sample, .. } => used.asked.ticket = Some(sample.clone()),
                 Pick::ShorterTime => used.asked.duration = Span::from_secs(SHORTEST_S),
                 Pick::Purpose(purpose) => used.asked.purpose = *purpose,
-                Pick::Quorum(_) | Pick::SecondFactor => {}
+                Pick::Quorum(_) | Pick::Confirmation | Pick::SecondFactor => {}
             }
         }
         (act, quorums)
@@ -221,11 +282,16 @@ impl<'a> Search<'a> {
     /// In words, with the most generous numbers that the evaluator still accepts.
     fn tell(&self, picks: &[&Pick]) -> Way {
         let (mut act, quorums) = self.suppose(picks);
-        let yes = |act: &Act| self.case.judge(self.policies, act, &quorums).is_permitted();
+        let yes = |act: &Act| self.judge(picks, act, quorums.clone()).is_permitted();
         let mut lacks = Vec::new();
         for pick in picks {
             lacks.push(match pick {
                 Pick::Quorum(quorum) => self.approvals(quorum),
+                Pick::Confirmation => {
+                    let Some(owner) = &self.owner else { continue };
+                    let factor = self.confirms(owner, &act).unwrap_or(Factor::Needed);
+                    Lack::Confirmation { owner: owner.name.clone(), factor }
+                }
                 Pick::Reason => Lack::Reason,
                 Pick::Ticket { like, .. } => Lack::Ticket { like: like.clone() },
                 Pick::Purpose(purpose) => Lack::Purpose { purpose: *purpose },
@@ -260,6 +326,14 @@ impl<'a> Search<'a> {
         who.truncate(WHO_MAX);
         Lack::Approvals { quorum: quorum.text().to_owned(), given, who }
     }
+}
+
+/// The owner of the workload that asks for itself, where policies read whether they confirmed it.
+fn their_owner(policies: &PolicySet, input: &Input) -> Option<TheirOwner> {
+    let asked = policies.literals().reads(READ_AS).then(|| Owner::of(input)).flatten()?;
+    let (Act::Use(used), PartyKind::Workload { owner }) = (&input.act, &input.principal.kind) else { return None };
+    let given = used.confirmation.map(|confirmed| confirmed.second_factor_age_s);
+    Some(TheirOwner { name: owner.name.clone(), asked, given })
 }
 
 /// What could be supposed of a request: only what it lacks, and of quorums only what people could really meet.

@@ -4,7 +4,7 @@ use std::fmt;
 
 use crate::{
     Quorum,
-    missing::{Lack, Missing, Way},
+    missing::{Factor, Lack, Missing, Way},
     quorum::{Part, Source},
 };
 
@@ -21,6 +21,10 @@ impl fmt::Display for Lack {
                     write!(f, " ({given} given)")?;
                 }
                 Ok(())
+            }
+            Self::Confirmation { owner, factor: Factor::NotNeeded } => write!(f, "{owner}'s own confirmation"),
+            Self::Confirmation { owner, factor: Factor::Needed } => {
+                write!(f, "{owner}'s own confirmation with a second factor")
             }
             Self::Reason => f.write_str("a reason"),
             Self::Ticket { like: None } => f.write_str("a ticket"),
@@ -41,6 +45,7 @@ impl Lack {
     pub fn who(&self) -> Option<String> {
         match self {
             Self::Approvals { who, .. } => Some(who.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ")),
+            Self::Confirmation { owner, .. } => Some(owner.to_string()),
             Self::Reason
             | Self::Ticket { .. }
             | Self::SecondFactor { .. }

@@ -76,6 +76,7 @@ impl App {
             News::ApprovalWanted { request, .. } | News::StillWanted { request, .. } => {
                 self.approvers_to_tell(*request, &occasion.value.news).await
             }
+            News::ConfirmationWanted { request, .. } => everybody(self.owner_to_tell(*request).await?),
             News::Granted { request, .. }
             | News::Denied { request }
             | News::Forbidden { request }
@@ -127,6 +128,14 @@ impl App {
         let again = left.iter().any(|who| !hearers.contains(who)) && due < expires;
         let next = again.then_some((News::StillWanted { request: id, since: request.made, until: expires }, due));
         Ok(Told { hearers, next: next.into_iter().collect() })
+    }
+
+    /// The owner of the workload that asks, where their own word would bring its request nearer.
+    async fn owner_to_tell(&self, id: RequestId) -> Result<BTreeSet<PrincipalId>> {
+        let Some(read) = self.store_ref().get::<Request>(&id.to_string()).await? else { return Ok(BTreeSet::new()) };
+        let owner = read.value.asked.beneficiary_person;
+        let wanted = self.confirms(owner, &read.value).await? && !self.heard(id).await?.contains(&owner.id());
+        Ok(wanted.then_some(owner.id()).into_iter().collect())
     }
 
     /// Who was told about a request that their approval is wanted.
@@ -244,6 +253,8 @@ fn ranked(missing: &Missing, directory: &Directory, request: RequestId) -> Vec<V
 fn who_in(lack: &Lack) -> Option<&[Name]> {
     match lack {
         Lack::Approvals { who, .. } => Some(who),
+        // The owner hears of it in words of its own; beside approvals it keeps nobody from giving theirs.
+        Lack::Confirmation { .. } => Some(&[]),
         Lack::Reason
         | Lack::Ticket { .. }
         | Lack::SecondFactor { .. }

@@ -151,7 +151,9 @@ impl App {
     /// Whether what a notice tells is still so: nobody is woken for what is over.
     async fn still_so(&self, notice: &Notice) -> Result<bool> {
         Ok(match &notice.news {
-            News::ApprovalWanted { request, .. } | News::StillWanted { request, .. } => {
+            News::ApprovalWanted { request, .. }
+            | News::ConfirmationWanted { request, .. }
+            | News::StillWanted { request, .. } => {
                 let read = self.store_ref().get::<Request>(&request.to_string()).await?;
                 read.is_some_and(|r| r.value.is_pending())
             }
@@ -186,6 +188,7 @@ impl App {
         let page = match &notice.news {
             News::ChangeWaits { .. } | News::Trial => pages::INBOX.to_owned(),
             News::ApprovalWanted { request, .. }
+            | News::ConfirmationWanted { request, .. }
             | News::StillWanted { request, .. }
             | News::Granted { request, .. }
             | News::Denied { request }

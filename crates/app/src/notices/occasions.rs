@@ -17,6 +17,10 @@ impl App {
         let id = request.id;
         let (news, known_to) = match &request.state {
             RequestState::Pending { expires } => {
+                if request.confirmed.is_never() && request.is_confirmed_by(request.asked.beneficiary_person) {
+                    let news = News::ConfirmationWanted { request: id, until: *expires };
+                    self.occasion(commit, news, KnownTo::Nobody);
+                }
                 (News::ApprovalWanted { request: id, until: *expires }, KnownTo::Nobody)
             }
             // With its times: see `tell_of_grant`.

@@ -1,7 +1,7 @@
 //! The requests that wait for one's answer.
 
 use askama::Template;
-use daypass_api::words::span;
+use daypass_api::words::{span, who};
 use daypass_app::ask::{self, Requests};
 
 use super::{
@@ -43,7 +43,7 @@ async fn show(call: Call) -> Result<Raw> {
     let waiting = call.app().requests(call.actor()?, Requests::ToAnswer, &whole).await?;
     let items = waiting.into_iter().map(|view| Item {
         id: view.request.id.to_string(),
-        requester: view.requester.to_string(),
+        requester: who(view.requester.as_str(), view.owner.as_ref().map(daypass_domain::Name::as_str)),
         resource: view.resource.to_string(),
         role: view.request.asked.role.to_string(),
         lasts: span(view.request.asked.duration.secs()),

@@ -44,6 +44,17 @@ pub(super) fn routes() -> Vec<Route> {
             event::GRANT_ACTIVATED,
             event::GRANT_SCHEDULED,
         ]),
+        Route::post("/requests/{id}/confirm", Browser, "Stand by what one's own workload asks, as a form", confirm)
+            .for_people()
+            .writes(&[
+                event::SECOND_FACTOR_SHOWN,
+                event::RECOVERY_CODE_USED,
+                event::PASSKEY_SUSPECT,
+                event::CONFIRMED,
+                event::REJUDGED,
+                event::GRANT_ACTIVATED,
+                event::GRANT_SCHEDULED,
+            ]),
         Route::post("/requests/{id}/deny", Browser, "Say no, as a form", deny).for_people().writes(&[event::DENIED]),
         Route::post("/requests/{id}/withdraw", Browser, "Take one's request back, as a form", withdraw)
             .writes(&[event::WITHDRAWN]),
@@ -56,6 +67,8 @@ struct Page {
     shell: Shell,
     id: String,
     requester: String,
+    /// Whose workload would hold it; empty when a person would.
+    owner: String,
     resource: String,
     role: String,
     gives: String,
@@ -88,6 +101,7 @@ struct Earlier {
 
 /// What whoever looks can do.
 enum Forms {
+    Confirm { digest: String },
     Answer { digest: String, shorter: Vec<(i64, String)>, narrower: Vec<(String, String)> },
     Withdraw,
     Nothing,
@@ -103,7 +117,7 @@ async fn show(call: Call) -> Result<Raw> {
     let asked = &seen.view.request.asked;
     let pending = seen.view.request.is_pending();
     let step_up = match &seen.answering {
-        Answering::Counts(freshness) => StepUp::of(freshness),
+        Answering::Counts(freshness) | Answering::Confirms(freshness) => StepUp::of(freshness),
         Answering::CountsForNothing => StepUp::NotAsked,
     };
     let forms = match seen.answering {
@@ -112,6 +126,7 @@ async fn show(call: Call) -> Result<Raw> {
             shorter: shorter(asked.duration),
             narrower: seen.narrower.iter().map(|(n, gives)| (n.to_string(), gives.clone())).collect(),
         },
+        Answering::Confirms(_) => Forms::Confirm { digest: asked.digest().to_string() },
         Answering::CountsForNothing if pending && seen.view.request.is_party(actor.person) => Forms::Withdraw,
         Answering::CountsForNothing => Forms::Nothing,
     };
@@ -120,6 +135,7 @@ async fn show(call: Call) -> Result<Raw> {
         shell,
         id: id.to_string(),
         requester: seen.view.requester.to_string(),
+        owner: seen.view.owner.as_ref().map(ToString::to_string).unwrap_or_default(),
         resource: seen.view.resource.to_string(),
         role: asked.role.to_string(),
         gives: seen.view.gives.clone(),
@@ -217,6 +233,26 @@ async fn approve(call: Call, Form(yes): Form<Yes>) -> Result<Raw> {
             GrantState::Scheduled { .. } => "/inbox?done=scheduled",
             GrantState::Active { .. } | GrantState::Ending { .. } | GrantState::Ended { .. } => "/inbox?done=approved",
         },
+        Outcome::Pending { .. } | Outcome::Refused { .. } => "/inbox?done=counted",
+    }))
+}
+
+#[derive(Deserialize)]
+struct Mine {
+    digest: String,
+    #[serde(default)]
+    code: String,
+    #[serde(default)]
+    passkey: String,
+}
+
+async fn confirm(call: Call, Form(mine): Form<Mine>) -> Result<Raw> {
+    let id: RequestId = call.id("id")?;
+    let seen = Seen::Digest(digest("digest", &mine.digest)?);
+    let actor = step_up::shown(&call, &mine.code, &mine.passkey).await?;
+    let answered = call.app().confirm(&actor, id, seen).await?;
+    Ok(redirect(match answered.outcome {
+        Outcome::Granted(_) => "/inbox?done=confirmed",
         Outcome::Pending { .. } | Outcome::Refused { .. } => "/inbox?done=counted",
     }))
 }

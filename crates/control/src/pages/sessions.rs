@@ -73,7 +73,7 @@ async fn list(call: Call) -> Result<Raw> {
     let open = open.into_iter().filter_map(|view| match view.session.state {
         SessionState::Open { since } => Some(Open {
             id: view.session.id.to_string(),
-            who: view.principal.to_string(),
+            who: who(&view),
             resource: view.resource.to_string(),
             role: view.role.to_string(),
             since: moment(since),
@@ -84,8 +84,13 @@ async fn list(call: Call) -> Result<Raw> {
     shell::page(&Page { shell, open: open.collect(), over: over.into_iter().filter_map(ended).collect() })
 }
 
+/// Who connected: a workload with its owner.
+fn who(view: &SessionView) -> String {
+    words::who(view.principal.as_str(), view.owner.as_ref().map(daypass_domain::Name::as_str))
+}
+
 fn ended(view: SessionView) -> Option<Over> {
-    let (who, resource, role) = (view.principal.to_string(), view.resource.to_string(), view.role.to_string());
+    let (who, resource, role) = (who(&view), view.resource.to_string(), view.role.to_string());
     match view.session.state {
         SessionState::Open { .. } => None,
         SessionState::Closed { at, cause, passed, .. } => {

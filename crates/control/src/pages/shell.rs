@@ -156,6 +156,7 @@ const NOTICES: [(&str, &str); 14] = [
     ("withdrawn", "Your request is taken back."),
     ("released", "Given back. Whatever was connected under it is cut."),
     ("approved", "Approved. They have access now."),
+    ("confirmed", "Confirmed. Your workload has access now."),
     ("counted", "Your yes counts. The request needs more before it is granted."),
     ("denied", "Denied. The requester hears it, with your note."),
     ("extended", "Extended. What is connected goes on."),

@@ -1,6 +1,7 @@
 //! Asking for access, and answering.
 
 mod approve;
+mod confirm;
 mod list;
 mod make;
 mod show;
@@ -66,6 +67,9 @@ pub(crate) fn routes() -> Vec<Route> {
         Route::post("/v1/requests/{id}/approve", Scope(Ask), "Say yes, perhaps to less", approve::approve)
             .for_people()
             .writes(&[event::APPROVED, event::REJUDGED, event::GRANT_ACTIVATED, event::GRANT_SCHEDULED]),
+        Route::post("/v1/requests/{id}/confirm", Scope(Ask), "Stand by what one's own workload asks", confirm::confirm)
+            .for_people()
+            .writes(&[event::CONFIRMED, event::REJUDGED, event::GRANT_ACTIVATED, event::GRANT_SCHEDULED]),
         Route::post("/v1/requests/{id}/withdraw-approval", Scope(Ask), "Take one's yes back", withdraw_approval)
             .for_people()
             .writes(UNDOES),

@@ -15,16 +15,18 @@ use crate::fault::Result;
 /// A grant whose names aren't known yet.
 pub(crate) async fn bare(app: &App, grant: grant::Grant) -> Result<Grant> {
     let holder = app.name_of(grant.holder).await?;
+    let owner = app.owner_name(grant.holder, grant.person).await?;
     let resource = app.resource_name(grant.resource).await?;
-    view(app, GrantView { grant, holder, resource }).await
+    view(app, GrantView { grant, holder, owner, resource }).await
 }
 
 pub(crate) async fn view(app: &App, view: GrantView) -> Result<Grant> {
-    let GrantView { grant, holder, resource } = view;
+    let GrantView { grant, holder, owner, resource } = view;
     Ok(Grant {
         id: GrantId::of(grant.id),
         request: RequestId::of(grant.request),
         holder: holder.to_string(),
+        owner: owner.map(|name| name.to_string()),
         resource: resource.to_string(),
         role: grant.role.to_string(),
         opens: statements::opens(grant.opens),

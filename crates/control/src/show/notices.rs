@@ -26,6 +26,7 @@ fn news(news: &notice::News) -> News {
     match news {
         notice::News::ApprovalWanted { .. } => News::ApprovalWanted,
         notice::News::StillWanted { .. } => News::ApprovalStillWanted,
+        notice::News::ConfirmationWanted { .. } => News::ConfirmationWanted,
         notice::News::Granted { .. } => News::RequestGranted,
         notice::News::Denied { .. } => News::RequestDenied,
         notice::News::Forbidden { .. } => News::RequestForbidden,
@@ -42,6 +43,7 @@ fn about(news: &notice::News) -> About {
     match news {
         notice::News::ApprovalWanted { request, .. }
         | notice::News::StillWanted { request, .. }
+        | notice::News::ConfirmationWanted { request, .. }
         | notice::News::Denied { request }
         | notice::News::Forbidden { request }
         | notice::News::Expired { request }

@@ -5,7 +5,7 @@ use daypass_api::{
     requests::Purpose,
 };
 use daypass_domain::request;
-use daypass_policy as policy;
+use daypass_policy::{self as policy, missing::Factor};
 
 use super::names;
 
@@ -28,6 +28,13 @@ fn lack(lack: &policy::Lack) -> Lack {
             quorum: quorum.clone(),
             given: u32::try_from(*given).unwrap_or(u32::MAX),
             who: names(who),
+        },
+        policy::Lack::Confirmation { owner, factor } => Lack::Confirmation {
+            owner: owner.to_string(),
+            second_factor: match factor {
+                Factor::Needed => true,
+                Factor::NotNeeded => false,
+            },
         },
         policy::Lack::Reason => Lack::Reason,
         policy::Lack::Ticket { like } => Lack::Ticket { like: like.clone() },

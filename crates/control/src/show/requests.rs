@@ -2,7 +2,7 @@
 
 use daypass_api::{
     GrantId, RequestId,
-    requests::{Answered, Approval, Outcome, Request, RequestState},
+    requests::{Answered, Approval, Confirmation, Outcome, Request, RequestState},
 };
 use daypass_app::{
     App,
@@ -17,7 +17,12 @@ use crate::fault::Result;
 
 /// A request with what the use case gave for showing.
 pub(crate) async fn view(app: &App, view: RequestView) -> Result<Request> {
-    let RequestView { request, requester, beneficiary, resource, gives, reason, approvers, missing, statement } = view;
+    let RequestView { request, requester, beneficiary, owner, resource, gives, reason, approvers, missing, statement } =
+        view;
+    let confirmation = match request.confirmed.given() {
+        Some(given) => Some(Confirmation { by: app.name_of(given.by).await?.to_string(), at: time(given.at) }),
+        None => None,
+    };
     let approvals = request.approvals.iter().zip(&approvers).map(|(approval, name)| Approval {
         approver: name.to_string(),
         at: time(approval.at),
@@ -28,6 +33,7 @@ pub(crate) async fn view(app: &App, view: RequestView) -> Result<Request> {
         id: RequestId::of(request.id),
         requester: requester.to_string(),
         beneficiary: beneficiary.to_string(),
+        owner: owner.map(|name| name.to_string()),
         resource: resource.to_string(),
         role: request.asked.role.to_string(),
         gives,
@@ -43,6 +49,7 @@ pub(crate) async fn view(app: &App, view: RequestView) -> Result<Request> {
         digest: request.asked.digest().to_string(),
         made: time(request.made),
         approvals: approvals.collect(),
+        confirmation,
         state: state(app, &request.state).await?,
         missing: policy::missing(&missing),
     })
@@ -63,6 +70,7 @@ pub(crate) async fn bare(app: &App, request: request::Request, missing: Missing)
     let bare = RequestView {
         requester: app.name_of(request.asked.requester).await?,
         beneficiary: app.name_of(request.asked.beneficiary).await?,
+        owner: app.owner_name(request.asked.beneficiary, request.asked.beneficiary_person).await?,
         resource,
         gives: gives.unwrap_or_default(),
         reason: None,

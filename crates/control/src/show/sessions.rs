@@ -10,11 +10,12 @@ use daypass_domain::session;
 use super::time;
 
 pub(crate) fn view(view: SessionView) -> Session {
-    let SessionView { session, principal, resource, role } = view;
+    let SessionView { session, principal, owner, resource, role } = view;
     Session {
         id: SessionId::of(session.id),
         grant: GrantId::of(session.grant),
         principal: principal.to_string(),
+        owner: owner.map(|name| name.to_string()),
         resource: resource.to_string(),
         role: role.to_string(),
         state: match session.state {

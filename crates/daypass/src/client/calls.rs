@@ -15,7 +15,7 @@ use daypass_api::{
     notices::{Notice, Trial, TryNotices},
     people::{Group, Invite, NewGroup, NewMail, NewUser, NewWorkload, Principal},
     policy::{ActivePolicy, ApplyPolicy, CheckPolicy, Explanation, PolicyChecked, Prospect},
-    requests::{Answered, Approve, Deny, NewRequest, Request, WhichRequests},
+    requests::{Answered, Approve, Confirm, Deny, NewRequest, Request, WhichRequests},
     resources::{ApplyResources, Finding, Resource, ResourceDetail},
     sessions::Session,
     signin::{
@@ -206,6 +206,11 @@ pub async fn request_waiting(api: &Api, id: &str, wait_s: u32) -> Result<Request
 /// Says yes to a request, or says why not: a second factor may be missing.
 pub async fn approve(api: &Api, id: &str, body: &Approve) -> Result<Result<Answered, Problem>, Failure> {
     api.try_post_once(&format!("/v1/requests/{}/approve", segment(id)), body).await
+}
+
+/// Stands by what one's own workload asks, or says why not: a second factor may be missing.
+pub async fn confirm(api: &Api, id: &str, body: &Confirm) -> Result<Result<Answered, Problem>, Failure> {
+    api.try_post_once(&format!("/v1/requests/{}/confirm", segment(id)), body).await
 }
 
 /// Runs the one statement of a grant. It may take as long as the grant lasts.

@@ -4,7 +4,7 @@ use clap::Args;
 use daypass_api::{
     Problem,
     changes::ApproveChange,
-    requests::{Approve, Deny},
+    requests::{Approve, Confirm, Deny},
     signin::Code,
 };
 use daypass_domain::Span;
@@ -54,7 +54,7 @@ pub async fn approve(context: &Context, args: ApproveArgs) -> Result<(), Failure
     let duration_s = args.duration.map(|d| u32::try_from(d.secs())).transpose().map_err(Failure::setting)?;
     let digest = match args.digest {
         Some(digest) => Some(digest),
-        None => seen(context, &args.id).await?,
+        None => seen(context, &args.id, Answer::Approve).await?,
     };
     let body = Approve { duration_s, role: args.role, digest };
     let answered = match calls::approve(&api, &args.id, &body).await? {
@@ -64,20 +64,67 @@ pub async fn approve(context: &Context, args: ApproveArgs) -> Result<(), Failure
     context.format.show(&answered, asking::answered_words)
 }
 
-/// A request for one statement is approved by who has seen that: shown and confirmed here, at a terminal.
-async fn seen(context: &Context, id: &str) -> Result<Option<String>, Failure> {
+/// Arguments of `confirm`.
+#[derive(Debug, Clone, Args)]
+pub struct ConfirmArgs {
+    /// The request's id
+    pub id: String,
+    /// What your authenticator shows now, where you have a second factor
+    #[arg(long)]
+    pub code: Option<String>,
+    /// What you looked at, as `show` says it: a request for one statement isn't confirmed unseen
+    #[arg(long)]
+    pub digest: Option<String>,
+}
+
+/// Stands by what one's own workload asks: no approval.
+pub async fn confirm(context: &Context, args: ConfirmArgs) -> Result<(), Failure> {
+    let api = context.api()?;
+    if let Some(code) = args.code {
+        calls::second_factor(&api, &Code { code }).await?;
+    }
+    let digest = match args.digest {
+        Some(digest) => Some(digest),
+        None => seen(context, &args.id, Answer::Confirm).await?,
+    };
+    let answered = match calls::confirm(&api, &args.id, &Confirm { digest }).await? {
+        Ok(answered) => answered,
+        Err(problem) => return Err(with_page(context, &args.id, &problem)),
+    };
+    context.format.show(&answered, asking::answered_words)
+}
+
+/// How a request is answered.
+#[derive(Debug, Clone, Copy)]
+enum Answer {
+    Approve,
+    Confirm,
+}
+
+impl Answer {
+    const fn words(self) -> (&'static str, &'static str, &'static str) {
+        match self {
+            Self::Approve => ("Approve exactly this? [y/N] ", "nothing was approved", "approve"),
+            Self::Confirm => ("Confirm exactly this? [y/N] ", "nothing was confirmed", "confirm"),
+        }
+    }
+}
+
+/// A request for one statement is answered by who has seen that: shown and agreed to here, at a terminal.
+async fn seen(context: &Context, id: &str, answer: Answer) -> Result<Option<String>, Failure> {
     let request = calls::request_shown(&context.api()?, id).await?;
     if request.statement.is_none() {
         return Ok(None);
     }
     say::note(&shown_lines(&asking::shown(&request)));
-    match secrets::asked("Approve exactly this? [y/N] ").as_deref() {
+    let (question, nothing, verb) = answer.words();
+    match secrets::asked(question).as_deref() {
         Some("y" | "Y" | "yes") => Ok(Some(request.digest)),
         Some(_) | None => Err(Failure::new(
             Exit::Usage,
-            "nothing was approved",
+            nothing,
             format!(
-                "where there is no terminal, look at it, and name what you saw: daypass approve {id} --digest DIGEST"
+                "where there is no terminal, look at it, and name what you saw: daypass {verb} {id} --digest DIGEST"
             ),
         )),
     }
@@ -89,7 +136,7 @@ fn with_page(context: &Context, id: &str, problem: &Problem) -> Failure {
     match (problem.code.as_str(), context.profile.server()) {
         ("second_factor_needed", Ok(server)) => {
             let page = format!("{}/requests/{id}", server.url.trim_end_matches('/'));
-            let next = format!("{}; or approve with your passkey at {page}", failure.next);
+            let next = format!("{}; or answer with your passkey at {page}", failure.next);
             Failure { next, ..failure }
         }
         (_, Ok(_) | Err(_)) => failure,

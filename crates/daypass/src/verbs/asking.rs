@@ -235,7 +235,9 @@ pub async fn requests(context: &Context, which: WhichRequests) -> Result<(), Fai
                 None => words::span(r.duration_s),
                 Some(_) => format!("{}, one statement", words::span(r.duration_s)),
             };
-            rows.row([&r.id.to_string(), &r.requester, &r.resource, &r.role, &length, &reason, &state]);
+            let own = r.requester == r.beneficiary;
+            let who = words::who(&r.requester, r.owner.as_deref().filter(|_| own));
+            rows.row([&r.id.to_string(), &who, &r.resource, &r.role, &length, &reason, &state]);
         }
         rows.text()
     })
@@ -247,13 +249,14 @@ pub fn shown(r: &Request) -> String {
     let mut pairs = vec![
         ("request", r.id.to_string()),
         ("by", r.requester.clone()),
-        ("for", r.beneficiary.clone()),
+        ("for", words::who(&r.beneficiary, r.owner.as_deref())),
         ("on", format!("{}/{}: {}", r.resource, r.role, r.gives)),
         ("how long", words::span(r.duration_s)),
         ("purpose", words::purpose(r.purpose).to_owned()),
         ("reason", r.reason.clone().unwrap_or_else(|| "none given, or erased".to_owned())),
         ("ticket", r.ticket.clone().unwrap_or_default()),
         ("approved by", approvals.join(", ")),
+        ("confirmed by", r.confirmation.as_ref().map(|c| c.by.clone()).unwrap_or_default()),
         ("state", words::request_state(&r.state)),
     ];
     if !r.missing.is_empty() {

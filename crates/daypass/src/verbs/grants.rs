@@ -26,7 +26,8 @@ pub async fn list(context: &Context, whose: Whose) -> Result<(), Failure> {
         let mut rows = Rows::new(&["id", "holder", "resource", "role", "state"], "No grants.");
         for grant in grants {
             let state = format!("{}{}", words::opens(&grant.opens), words::grant_state(&grant.state));
-            rows.row([&grant.id.to_string(), &grant.holder, &grant.resource, &grant.role, &state]);
+            let holder = words::who(&grant.holder, grant.owner.as_deref());
+            rows.row([&grant.id.to_string(), &holder, &grant.resource, &grant.role, &state]);
         }
         rows.text()
     })
@@ -36,7 +37,7 @@ pub async fn list(context: &Context, whose: Whose) -> Result<(), Failure> {
 pub fn shown(grant: &Grant) -> String {
     output::fields(&[
         ("grant", grant.id.to_string()),
-        ("holder", grant.holder.clone()),
+        ("holder", words::who(&grant.holder, grant.owner.as_deref())),
         ("on", format!("{}/{}", grant.resource, grant.role)),
         ("request", grant.request.to_string()),
         ("state", format!("{}{}", words::opens(&grant.opens), words::grant_state(&grant.state))),

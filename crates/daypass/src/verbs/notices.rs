@@ -131,6 +131,7 @@ fn news(news: News) -> &'static str {
     match news {
         News::ApprovalWanted => "approval wanted",
         News::ApprovalStillWanted => "approval still wanted",
+        News::ConfirmationWanted => "confirmation wanted",
         News::RequestGranted => "request granted",
         News::RequestDenied => "request denied",
         News::RequestForbidden => "request forbidden",

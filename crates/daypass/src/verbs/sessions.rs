@@ -19,7 +19,8 @@ pub async fn list(context: &Context, whose: Whose) -> Result<(), Failure> {
     context.format.show(&sessions, |sessions| {
         let mut rows = Rows::new(&["id", "who", "resource", "role", "state"], "No sessions.");
         for s in sessions {
-            rows.row([&s.id.to_string(), &s.principal, &s.resource, &s.role, &words::session_state(&s.state)]);
+            let who = words::who(&s.principal, s.owner.as_deref());
+            rows.row([&s.id.to_string(), &who, &s.resource, &s.role, &words::session_state(&s.state)]);
         }
         rows.text()
     })
@@ -35,7 +36,7 @@ pub fn shown(session: &Session) -> String {
     };
     output::fields(&[
         ("session", session.id.to_string()),
-        ("who", session.principal.clone()),
+        ("who", words::who(&session.principal, session.owner.as_deref())),
         ("on", format!("{}/{}", session.resource, session.role)),
         ("grant", session.grant.to_string()),
         ("state", words::session_state(&session.state)),

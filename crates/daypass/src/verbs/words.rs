@@ -1,7 +1,7 @@
 //! What the API's values are called when a person reads them.
 
 pub use daypass_api::words::{
-    count, end_cause, end_confirmation, end_progress, purpose, session_end, span, time, ways,
+    count, end_cause, end_confirmation, end_progress, purpose, session_end, span, time, ways, who,
 };
 use daypass_api::{
     Timestamp,
@@ -98,6 +98,7 @@ pub fn who_could(ways: &[Way]) -> String {
     for lack in ways.iter().flat_map(|way| &way.lacks) {
         match lack {
             Lack::Approvals { who, .. } => names.extend(who.iter().map(String::as_str)),
+            Lack::Confirmation { owner, .. } => names.push(owner),
             Lack::Reason
             | Lack::Ticket { .. }
             | Lack::SecondFactor { .. }

@@ -11,12 +11,17 @@ use proptest::prelude::*;
 
 use super::{asked, decision_id, directory, files, id, input, labelled, name, reasoned, resource, set, ticket};
 use crate::{
-    Act, Decision, Input, Lack, PolicySet, Scope, Thing, Verdict, Yes, answer, evaluate::Case, explain, judge, missing,
-    schema::PARSED, starter,
+    Act, Confirmed, Decision, Input, Lack, PolicySet, Scope, Thing, Verdict, Word, Yes, answer,
+    evaluate::Case,
+    explain, judge, missing,
+    missing::Factor,
+    owner::Found,
+    schema::PARSED,
+    starter,
 };
 
 /// Permits, of all shapes that the schema allows.
-const PERMITS: [&str; 9] = [
+const PERMITS: [&str; 11] = [
     r#"permit(principal, action == Action::"use", resource) when { context.now.quorums.contains(Quorum::"1 anyone") };"#,
     r#"permit(principal in Group::"dba", action == Action::"use", resource in Resource::"orders");"#,
     r#"permit(principal, action == Action::"use", resource == Role::"sandbox/readonly") when { context.asked.reason_given };"#,
@@ -26,6 +31,8 @@ const PERMITS: [&str; 9] = [
     r#"permit(principal, action == Action::"use", resource) when { context.now.quorums.containsAll([Quorum::"2 anyone", Quorum::"1 dba-leads"]) };"#,
     r#"permit(principal, action in [Action::"view_sessions", Action::"revoke"], resource) when { context.now.weekday_utc <= 5 };"#,
     r#"permit(principal in Group::"administrators", action, resource);"#,
+    r#"permit(principal is Workload, action == Action::"use", resource) when { context.now.owner_confirmed };"#,
+    r#"permit(principal, action == Action::"use", resource in Resource::"sandbox") when { context.asked.reason_given && (context.now.owner_confirmed || context.now.quorums.contains(Quorum::"1 security")) };"#,
 ];
 
 /// Forbids, one of which may overflow.
@@ -45,7 +52,7 @@ fn policies(of: Vec<&'static str>) -> impl Strategy<Value = PolicySet> {
     proptest::sample::subsequence(of, 0..=most).prop_map(|chosen| set(&joined(&chosen)))
 }
 
-fn any_policies() -> impl Strategy<Value = PolicySet> {
+pub(super) fn any_policies() -> impl Strategy<Value = PolicySet> {
     policies(PERMITS.into_iter().chain(FORBIDS).collect())
 }
 
@@ -55,7 +62,7 @@ fn people() -> impl Strategy<Value = Vec<&'static str>> {
 }
 
 prop_compose! {
-    fn any_input()(
+    pub(super) fn any_input()(
         who in proptest::sample::select(vec!["alice", "bob", "erin", "frank", "nightly", "orphan", "gone"]),
         by in proptest::sample::select(vec!["alice", "erin"]),
         on in proptest::sample::select(vec!["orders", "sandbox"]),
@@ -68,6 +75,7 @@ prop_compose! {
         at in any::<i64>(),
         approvers in people(),
         reason in any::<bool>(),
+        confirmed in proptest::option::weighted(0.3, proptest::option::of(0..900_i64)),
         act in 0..7_u8,
     ) -> Input {
         let mut labels = labelled(environment);
@@ -83,6 +91,9 @@ prop_compose! {
         wish.duration = Span::from_micros(duration);
         let mut input = input(wish, &on, &approvers);
         input.at = Time::from_micros(at);
+        if let Act::Use(used) = &mut input.act {
+            used.confirmation = confirmed.map(|second_factor_age_s| Confirmed { second_factor_age_s });
+        }
         let (resource, second_factor_age_s) = (Thing::of(&on), factor);
         match act {
             0 => input.act = Act::Administer { subject: "policy".into(), second_factor_age_s },
@@ -102,7 +113,7 @@ fn flat(policies: &PolicySet, input: &Input) -> Verdict {
         return Verdict::Inactive;
     }
     let case = Case::of(input).unwrap();
-    let request = case.request(&input.act, &policies.quorums_met(input)).unwrap();
+    let request = case.request(&input.act, &policies.found(input)).unwrap();
     let all = crate::reading::read(policies.files()).unwrap().into_iter().map(|(p, _, _)| p);
     let all = cedar_policy::PolicySet::from_policies(all).unwrap();
     let response = Authorizer::new().is_authorized(&request, &all, case.entities());
@@ -131,7 +142,8 @@ proptest! {
         let case = Case::of(&input).unwrap();
         let entities: Vec<_> = case.entities().iter().cloned().collect();
         prop_assert!(cedar_policy::Entities::from_entities(entities, Some(&PARSED)).is_ok());
-        let request = case.request(&input.act, &["1 anyone".to_owned()].into()).unwrap();
+        let found = Found { quorums: ["1 anyone".to_owned()].into(), confirmation: Word::Suffices };
+        let request = case.request(&input.act, &found).unwrap();
         let [principal, action, resource] = [request.principal(), request.action(), request.resource()].map(|u| u.unwrap().clone());
         let checked = cedar_policy::Request::new(principal, action, resource, request.context().unwrap().clone(), Some(&PARSED));
         prop_assert!(checked.is_ok(), "{}", checked.unwrap_err());
@@ -207,6 +219,10 @@ fn granted(input: &Input, lacks: &[&Lack]) -> Input {
         let Act::Use(used) = &mut input.act else { continue };
         match lack {
             Lack::Approvals { .. } => used.approvals = directory().voices().cloned().collect(),
+            Lack::Confirmation { owner: _, factor } => {
+                let second_factor_age_s = (*factor == Factor::Needed).then_some(0);
+                used.confirmation = Some(Confirmed { second_factor_age_s });
+            }
             Lack::Reason => used.asked.reason_given = true,
             Lack::Ticket { like } => {
                 used.asked.ticket = ticket(&like.clone().unwrap_or("any".into()).replace('*', "7"));

@@ -4,6 +4,7 @@ mod answers;
 mod facts;
 mod guards;
 mod laws;
+mod owner;
 mod quorums;
 mod reading;
 
@@ -164,6 +165,7 @@ pub(crate) fn request(asked: Asked, on: &Resource, approvers: &[&str]) -> Reques
         state: RequestState::Pending { expires: NOW + Span::from_mins(60) },
         approvals,
         looked: daypass_domain::statement::Looked::Never,
+        confirmed: daypass_domain::confirmation::Confirmed::Never,
     }
 }
 

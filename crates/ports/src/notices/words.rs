@@ -40,6 +40,14 @@ impl Letter {
                 ],
                 LOOK_AND_ANSWER,
             ),
+            News::ConfirmationWanted { request: _, until } => (
+                self.named("confirmation wanted", "asks you for"),
+                vec![
+                    format!("{} You own that workload, and are asked to confirm it. That is no approval.", self.asked()),
+                    format!("The request waits until {}.", minute(*until)),
+                ],
+                LOOK_AND_ANSWER,
+            ),
             News::Granted { request: _, grant: _, from, until } => (
                 self.named("request granted", "may use"),
                 vec![format!("The request was granted. It is good from {} until {}.", minute(*from), minute(*until))],
@@ -152,6 +160,7 @@ mod tests {
         vec![
             News::ApprovalWanted { request, until: at(60) },
             News::StillWanted { request, since: at(-10), until: at(60) },
+            News::ConfirmationWanted { request, until: at(60) },
             News::Granted { request, grant, from: at(0), until: at(30) },
             News::Denied { request },
             News::Forbidden { request },
@@ -169,6 +178,7 @@ mod tests {
             News::ChangeWaits { .. } => Names::Change { proposer: "ada".parse().unwrap() },
             News::Trial => Names::Withheld,
             News::ApprovalWanted { .. }
+            | News::ConfirmationWanted { .. }
             | News::StillWanted { .. }
             | News::Granted { .. }
             | News::Denied { .. }
