@@ -7,7 +7,7 @@ use crate::{
     client::calls::{WhichChanges, Whose},
     demo,
     failure::Failure,
-    say, serve,
+    mcp, say, serve,
     verbs::{
         Context, Format, ambient, answering, asking, changes, connect, directories, exec, factors, grants, ledger,
         notices, people, policy, resources, sessions, show, signin, tokens, trust,
@@ -174,6 +174,9 @@ pub enum Verb {
         /// The request's id
         id: String,
     },
+    /// Serve an AI agent over the Model Context Protocol, as a workload: to list, ask, wait, run a statement, release
+    #[command(after_help = "Example: daypass mcp --token-file ~/.config/daypass/agent.token")]
+    Mcp(mcp::McpArgs),
     /// Run a program with a connection in its environment; releases the grant when it exits
     #[command(
         after_help = "Example: daypass run orders --role readwrite --reason \"migration\" -- bin/rails db:migrate"
@@ -306,7 +309,8 @@ pub async fn run(cli: Cli) -> Result<(), Failure> {
 
 async fn client_verb(context: &mut Context, verb: Verb) -> Result<(), Failure> {
     match verb {
-        Verb::Setup(_) | Verb::Login(_) | Verb::Logout | Verb::Accept(_) => {}
+        // An agent comes in by itself, and never as the person who is signed in here.
+        Verb::Setup(_) | Verb::Login(_) | Verb::Logout | Verb::Accept(_) | Verb::Mcp(_) => {}
         _ => ambient::come_in(context).await?,
     }
     match verb {
@@ -345,6 +349,7 @@ async fn client_verb(context: &mut Context, verb: Verb) -> Result<(), Failure> {
         Verb::Revoke(args) => grants::revoke(context, args).await,
         Verb::Connect(args) => connect::connect(context, args).await,
         Verb::Run(args) => connect::run(context, args).await,
+        Verb::Mcp(args) => mcp::mcp(context, args).await,
         Verb::Sessions { all } => sessions::list(context, whose(all)).await,
         Verb::Session(SessionVerb::Kill { id }) => sessions::kill(context, &id).await,
         Verb::Users => people::user(context, people::UserVerb::List).await,

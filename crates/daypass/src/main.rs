@@ -4,6 +4,7 @@ mod cli;
 mod client;
 mod demo;
 mod failure;
+mod mcp;
 mod say;
 mod serve;
 mod verbs;

@@ -6,8 +6,10 @@
 //! - [`scram`]: SCRAM-SHA-256 and SCRAM-SHA-256-PLUS, both sides.
 //! - [`postgres`]: the PostgreSQL frontend/backend protocol, version 3: the client's door, the target's
 //!   handshake, and the relay between them.
+//! - [`mcp`]: the Model Context Protocol, as a server of tools speaks it over stdio.
 //! - [`jwt`]: signed tokens as they come from outside, read and not yet believed.
 
 pub mod jwt;
+pub mod mcp;
 pub mod postgres;
 pub mod scram;

@@ -8,7 +8,11 @@ use rustls::{ClientConfig, RootCertStore};
 
 use super::Context;
 use crate::{
-    client::{calls, http::Api, profile::Passfile},
+    client::{
+        calls,
+        http::Api,
+        profile::{Passfile, Profile},
+    },
     failure::{Exit, Failure},
     say,
 };
@@ -41,15 +45,22 @@ pub async fn come_in(context: &Context) -> Result<(), Failure> {
     if told_a_token() || context.profile.sign_in().is_ok() {
         return Ok(());
     }
-    let Some(source) = source(variable, std::path::Path::new(PROJECTED).is_file()) else { return Ok(()) };
-    let server = super::signin::known_or_told(&context.profile).await?;
+    if let Some(api) = exchanged(&context.profile).await? {
+        context.speak_as(api);
+    }
+    Ok(())
+}
+
+/// The server as whoever the token of where this runs says, if there is one; nothing of it is kept.
+pub async fn exchanged(profile: &Profile) -> Result<Option<Api>, Failure> {
+    let Some(source) = source(variable, std::path::Path::new(PROJECTED).is_file()) else { return Ok(None) };
+    let server = super::signin::known_or_told(profile).await?;
     let api = Api::anonymous(&server)?;
     let audience = variable(AUDIENCE).unwrap_or_else(|| server.url.clone());
     let token = source.token(&audience).await?;
     let got: TokenExchanged = calls::exchange(&api, &token, variable(WORKLOAD)).await?;
     say::note(&format!("Signed in as the workload {} by {}.", say::shown(&got.workload), source.words()));
-    context.speak_as(api.with_token(got.access_token.expose()));
-    Ok(())
+    Ok(Some(api.with_token(got.access_token.expose())))
 }
 
 /// Leaves nothing behind that opens anything, after a program that ran in a job. Without a sign-in and a token of ours, what is

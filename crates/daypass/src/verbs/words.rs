@@ -94,6 +94,12 @@ pub fn change_state(state: &ChangeState) -> String {
 
 /// Who could give what is missing, where it is other people's to give; a line for people, or nothing.
 pub fn who_could(ways: &[Way]) -> String {
+    let names = whose_word(ways);
+    if names.is_empty() { String::new() } else { format!("\nWho could give it: {}.", names.join(", ")) }
+}
+
+/// The people who could give what is missing, by name.
+pub fn whose_word(ways: &[Way]) -> Vec<String> {
     let mut names: Vec<&str> = Vec::new();
     for lack in ways.iter().flat_map(|way| &way.lacks) {
         match lack {
@@ -108,5 +114,5 @@ pub fn who_could(ways: &[Way]) -> String {
     }
     names.sort_unstable();
     names.dedup();
-    if names.is_empty() { String::new() } else { format!("\nWho could give it: {}.", names.join(", ")) }
+    names.into_iter().map(ToOwned::to_owned).collect()
 }
