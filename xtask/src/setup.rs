@@ -174,6 +174,12 @@ const NEEDS: &[Need] = &[
         uses: &[For::Test],
     },
     Need {
+        probe: Probe::Here("crates/daypass/tests/agent/node_modules/@modelcontextprotocol/sdk/package.json"),
+        from: From::Npm("crates/daypass/tests/agent"),
+        why: "the tests of agents drive `daypass mcp` by a client of the Model Context Protocol",
+        uses: &[For::Test],
+    },
+    Need {
         probe: Probe::Server("pgbench"),
         from: From::Debian("postgresql-contrib"),
         why: "the bench measures with it",

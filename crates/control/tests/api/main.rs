@@ -1,6 +1,7 @@
 //! The API on a real store and real use cases; targets are nobody's subject here. In process, but for one test over TLS.
 
 mod audit;
+mod confirm;
 mod documents;
 mod errors;
 mod factors;

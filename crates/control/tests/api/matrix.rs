@@ -32,7 +32,7 @@ const CALLERS: [(&str, &str); 8] = [
 ];
 
 /// What can succeed only once, or takes a code of this moment: audited by the test named here.
-const ELSEWHERE: [(&str, &str); 18] = [
+const ELSEWHERE: [(&str, &str); 20] = [
     ("/v1/token", "identity::a_job_gets_a_token_for_its_own_and_both_are_in_its_entries"),
     ("/v1/signin/oidc/finish", "crates/daypass/tests/house/oidc.rs"),
     ("/signin/oidc/callback", "crates/daypass/tests/house/oidc_pages.rs"),
@@ -49,6 +49,8 @@ const ELSEWHERE: [(&str, &str); 18] = [
     ("/factors/passkeys/{id}/remove", "factors::the_last_second_factor_stays"),
     ("/factors/recovery-codes", "factors::recovery_codes_are_made_and_each_is_good_once"),
     ("/welcome", "factors::an_invitation_is_taken_up_on_a_page"),
+    ("/v1/requests/{id}/confirm", "confirm::an_owner_confirms_what_their_workload_asks_and_nobody_else_does"),
+    ("/requests/{id}/confirm", "confirm::an_owner_confirms_on_the_page_and_a_token_nowhere"),
     // There is no target here: the whole house has one.
     ("/v1/requests/{id}/look", "house: statements::a_look_estimates_and_changes_nothing"),
     ("/v1/grants/{id}/run", "house: statements::an_approved_update_runs_once_and_nothing_of_it_is_left"),
@@ -137,7 +139,7 @@ async fn page(world: &World, route: &Route, caller: &str, person: &str) -> Ask {
         "POST /requests/{id}/withdraw" => {
             (format!("/requests/{}/withdraw", pending(world, "dave").await), String::new())
         }
-        "POST /requests/{id}/approve" | "POST /requests/{id}/deny" => {
+        "POST /requests/{id}/approve" | "POST /requests/{id}/confirm" | "POST /requests/{id}/deny" => {
             let made = request(world, "bob", "orders").await["request"].clone();
             let (id, digest) = (made["id"].as_str().unwrap(), made["digest"].as_str().unwrap());
             (route.path.replace("{id}", id), format!("digest={digest}&note=not+today"))
@@ -310,6 +312,7 @@ async fn call(world: &World, route: &Route, caller: &str, person: &str) -> Ask {
         "POST /v1/requests" | "POST /v1/explain" => post(route.path, wish("lab")),
         "GET /v1/requests/{id}" => put(format!("/v1/requests/{}", pending(world, "dave").await)),
         "POST /v1/requests/{id}/approve" => put(format!("/v1/requests/{}/approve", pending(world, "bob").await)),
+        "POST /v1/requests/{id}/confirm" => put(format!("/v1/requests/{}/confirm", pending(world, "dave").await)),
         "POST /v1/requests/{id}/deny" => {
             post(&format!("/v1/requests/{}/deny", pending(world, "bob").await), json!({"note": "not today"}))
         }

@@ -128,7 +128,8 @@ impl Wants {
 pub async fn run(agent: &Agent, wants: Wants, stop: Stop) -> Result<Answer, Failure> {
     match wants.what()? {
         What::Asked { request } => {
-            let request = agent.with(|known| async { calls::request_shown(&known.api, &request.clone()).await }).await?;
+            let id = request.as_str();
+            let request = agent.with(|known| async move { calls::request_shown(&known.api, id).await }).await?;
             let (standing, grant) = access::stands(agent, &request).await?;
             match grant {
                 Some(grant) => once(agent, &grant, stop).await,

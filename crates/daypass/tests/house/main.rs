@@ -1,5 +1,6 @@
 //! The whole house: a real server, real command lines, a real PostgreSQL.
 
+mod agent;
 mod around;
 mod bad_days;
 mod clock;
