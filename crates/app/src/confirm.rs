@@ -53,7 +53,10 @@ impl App {
                 "the workload has to ask again",
             ));
         }
-        if read.value.is_pending() && read.value.confirmed.is_never() && !self.waits_for_its_owner(&read.value, &facts)? {
+        if read.value.is_pending()
+            && read.value.confirmed.is_never()
+            && !self.waits_for_its_owner(&read.value, &facts)?
+        {
             return Err(Problem::not_allowed(
                 "confirms_nothing",
                 "your confirmation would change nothing: policy asks for something else, or you couldn't have it \
@@ -62,7 +65,8 @@ impl App {
             ));
         }
         let second_factor_age_s = self.second_factor_age_s(actor);
-        let confirmation = Confirmation { by: actor.principal, at: now, request_digest, role_digest, second_factor_age_s };
+        let confirmation =
+            Confirmation { by: actor.principal, at: now, request_digest, role_digest, second_factor_age_s };
         let event = RequestEvent::Confirm { confirmation: confirmation.clone(), person: actor.person };
         let request = read.value.clone().apply(event, now)?;
 

@@ -1,6 +1,10 @@
 //! What things are called when they are shown; a name of its own for what is gone.
 
-use daypass_domain::{Name, PrincipalId, ResourceId, principal::{Person, Principal}, resource::Resource};
+use daypass_domain::{
+    Name, PrincipalId, ResourceId,
+    principal::{Person, Principal},
+    resource::Resource,
+};
 
 use crate::{App, Result};
 

@@ -373,7 +373,10 @@ impl App {
     /// A refusal of a client that proved who it is, is an event too. It is given whether this can be recorded or not.
     async fn record_refusal(&self, ask: &OpenSession, refusal: &Refusal) {
         let Ok(region) = self.region().await else { return };
-        let ids = vec![("principal", ask.principal.to_string()), ("outcome", kind_word(refusal.kind).to_owned())];
+        let mut ids = vec![("principal", ask.principal.to_string()), ("outcome", kind_word(refusal.kind).to_owned())];
+        if let Ok(read) = self.principal(ask.principal).await {
+            ids.extend(crate::entry::owner_id(ask.principal, read.value.person()));
+        }
         let part = self.subject_part(ask.principal, &(opened_part(ask), refusal.message.clone()));
         let mut commit = Commit::default();
         commit.entry(session(event::SESSION_REFUSED, ids, region, vec![part]));

@@ -19,7 +19,7 @@ use serde::Serialize;
 use crate::{
     App, Problem, Result,
     changes::{Hand, Handed, Kept, Prepared, Proposal, Proposed, TOKEN},
-    entry::{administration, event},
+    entry::{administration, event, owner_id},
     retry_stale,
     signin::TOKEN_PREFIX,
 };
@@ -114,6 +114,7 @@ impl App {
         self.bound_tokens(principal).await?;
         commit.put(&token);
         let mut ids = vec![("token", id.to_string()), ("principal", principal.to_string())];
+        ids.extend(owner_id(principal, read.value.person()));
         if actor.principal != principal {
             ids.push(("by", actor.principal.to_string()));
         }
@@ -203,6 +204,7 @@ impl App {
             self.drop_connection_secret(principal.id, &mut commit).await?;
         }
         let mut ids = vec![("token", id.to_string()), ("principal", principal.id.to_string())];
+        ids.extend(owner_id(principal.id, principal.person()));
         if actor.principal != principal.id {
             ids.push(("by", actor.principal.to_string()));
         }

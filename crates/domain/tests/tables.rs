@@ -235,7 +235,8 @@ fn requests() {
 #[test]
 fn confirmations() {
     let of_workload = |state| {
-        let asked = Asked { requester: principal(2), requester_person: person(1), beneficiary_person: person(1), ..asked() };
+        let asked =
+            Asked { requester: principal(2), requester_person: person(1), beneficiary_person: person(1), ..asked() };
         Request { asked, ..request(state) }
     };
     let words = || Confirmation { request_digest: of_workload(pending(1000)).asked.digest(), ..confirmation(1) };
@@ -264,7 +265,17 @@ fn confirmations() {
             let event = RequestEvent::Confirm { confirmation: confirmation.clone(), person: person(*by) };
             let mut line = format!("{from:16} | {what:14} | ");
             let next = request.clone().apply(event, t(100));
-            cell(&mut line, next.map(|r| format!("{}, confirmed {}, {} approvals", r.state.word(), !r.confirmed.is_never(), r.approvals.len())));
+            cell(
+                &mut line,
+                next.map(|r| {
+                    format!(
+                        "{}, confirmed {}, {} approvals",
+                        r.state.word(),
+                        !r.confirmed.is_never(),
+                        r.approvals.len()
+                    )
+                }),
+            );
             table.push_str(&line);
             table.push('\n');
         }

@@ -56,7 +56,10 @@ impl Owner {
         let PartyKind::Workload { owner } = &input.principal.kind else { return None };
         let nobody_else_asks = used.asked.requester == used.asked.beneficiary;
         // The owner that the request names, and the one that it has now, are one.
-        if !nobody_else_asks || used.asked.beneficiary != input.principal.person || owner.id != input.principal.person.id() {
+        if !nobody_else_asks
+            || used.asked.beneficiary != input.principal.person
+            || owner.id != input.principal.person.id()
+        {
             return None;
         }
         let principal = Party {

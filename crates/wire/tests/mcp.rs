@@ -83,7 +83,10 @@ fn a_call_is_handed_over_and_answered_by_its_id() {
     assert_eq!(code(&said(&mut machine, &call("one"))), -32_600);
     let line = machine.done(*ticket, json!({"content": []})).unwrap();
     assert!(!line.contains('\n'));
-    assert_eq!(serde_json::from_str::<Value>(&line).unwrap(), json!({"jsonrpc": "2.0", "id": "one", "result": {"content": []}}));
+    assert_eq!(
+        serde_json::from_str::<Value>(&line).unwrap(),
+        json!({"jsonrpc": "2.0", "id": "one", "result": {"content": []}})
+    );
     assert_eq!(machine.done(*ticket, json!({})), None, "once");
 }
 
@@ -92,7 +95,8 @@ fn what_is_stopped_is_answered_no_more() {
     let mut machine = agreed(VERSIONS[0]);
     let begun = machine.line(&whole(&call(7)));
     let [Output::Call { ticket, .. }] = begun.as_slice() else { panic!("{begun:?}") };
-    let cancel = |id: Value| json!({"jsonrpc": "2.0", "method": "notifications/cancelled", "params": {"requestId": id}});
+    let cancel =
+        |id: Value| json!({"jsonrpc": "2.0", "method": "notifications/cancelled", "params": {"requestId": id}});
     for nothing in [json!(8), json!("7"), Value::Null, json!([7])] {
         assert_eq!(machine.line(&whole(&cancel(nothing))), []);
     }
@@ -144,7 +148,13 @@ fn what_is_no_message_is_refused_and_said() {
     assert!(matches!(machine.line(&Line::Whole(deep.into_bytes())).as_slice(), [Output::Say(_)]));
     assert!(matches!(machine.line(&Line::Whole(vec![0xff, 0xfe])).as_slice(), [Output::Say(_)]));
     // What wants no answer gets none, whatever it says.
-    for silent in ["", "  ", r#"{"jsonrpc":"2.0","method":"unknown"}"#, r#"{"jsonrpc":"2.0","method":"x","params":[1]}"#, r#"{"jsonrpc":"2.0","id":9,"result":{}}"#] {
+    for silent in [
+        "",
+        "  ",
+        r#"{"jsonrpc":"2.0","method":"unknown"}"#,
+        r#"{"jsonrpc":"2.0","method":"x","params":[1]}"#,
+        r#"{"jsonrpc":"2.0","id":9,"result":{}}"#,
+    ] {
         assert_eq!(machine.line(&Line::Whole(silent.as_bytes().to_vec())), [], "{silent}");
     }
     // Nobody's words come back whole, or with what would break the line.
@@ -196,10 +206,16 @@ fn a_line_that_is_too_long_is_passed_over_and_the_next_is_read() {
     assert_eq!(lines.take(b"rt\n"), [Line::Whole(b"part".to_vec())]);
     let fits = vec![b'y'; LINE_MAX];
     assert_eq!(lines.take(&[fits.as_slice(), b"\n"].concat()), [Line::Whole(fits)]);
-    assert_eq!(code(&serde_json::from_str(match machine().line(&Line::TooLong).as_slice() {
-        [Output::Say(line)] => line,
-        other => panic!("{other:?}"),
-    }).unwrap()), -32_600);
+    assert_eq!(
+        code(
+            &serde_json::from_str(match machine().line(&Line::TooLong).as_slice() {
+                [Output::Say(line)] => line,
+                other => panic!("{other:?}"),
+            })
+            .unwrap()
+        ),
+        -32_600
+    );
 }
 
 proptest! {

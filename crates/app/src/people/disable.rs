@@ -38,6 +38,7 @@ impl App {
         let mut prepared = Prepared::default();
         self.plan_disable(&read, actor.principal, &mut prepared).await?;
         let mut ids = vec![("principal", id.to_string())];
+        ids.extend(crate::entry::owner_id(id, read.value.person()));
         if actor.principal != id {
             ids.push(("by", actor.principal.to_string()));
         }

@@ -76,6 +76,7 @@ impl App {
         let expires = factors.connection.as_ref().map_or(until, |c| c.expires);
         commit.put(&factors);
         let mut ids = vec![("principal", id.to_string())];
+        ids.extend(crate::entry::owner_id(id, principal.value.person()));
         match caller.credential() {
             Credential::SignIn(sign_in) => ids.push(("signin", sign_in.to_string())),
             Credential::Token(token) => ids.push(("token", token.to_string())),

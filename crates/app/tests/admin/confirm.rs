@@ -135,7 +135,7 @@ async fn the_owner_confirms_and_the_workload_has_it() {
     let row = world.grant_row(grant).await;
     assert_eq!((row.holder, row.person.id()), (agent.principal, bob.principal));
     // The workload and its owner, both, in every entry about it; and which event it was.
-    for event in ["request.made", "request.confirmed", "grant.activated"] {
+    for event in ["token.made", "request.made", "request.confirmed", "grant.activated"] {
         let entries = headers(&world, event).await;
         let last = entries.last().unwrap_or_else(|| panic!("no {event}"));
         assert_eq!(last["principal"], agent.principal.to_string(), "{event}");
@@ -157,7 +157,8 @@ async fn i8_nobody_else_confirms_and_no_token_does() {
     assert_eq!(world.app.confirm(&agent, request, as_it_is).await.unwrap_err().code, "person_only");
     // The owner's own token is a token too.
     let scopes = [TokenScope::Request].into();
-    let made = world.app.make_token(&world.actor("bob").await, TokenInput { workload: None, scopes, lasts: None }).await;
+    let made =
+        world.app.make_token(&world.actor("bob").await, TokenInput { workload: None, scopes, lasts: None }).await;
     let TokenMade::Live { secret, .. } = made.unwrap() else { panic!() };
     let token = world.app.authenticate(secret.expose()).await.unwrap().acting(TokenScope::Request).unwrap().clone();
     assert_eq!(world.app.confirm(&token, request, as_it_is).await.unwrap_err().code, "person_only");
@@ -285,11 +286,10 @@ async fn the_owner_hears_once_that_their_confirmation_is_wanted() {
         assert_eq!(principal == bob, read.value.news.word() == "confirmation_wanted");
     }
     told.sort();
-    assert_eq!(told, [
-        ("approval_wanted", name("alice")),
-        ("approval_wanted", name("carol")),
-        ("confirmation_wanted", name("bob")),
-    ]);
+    assert_eq!(
+        told,
+        [("approval_wanted", name("alice")), ("approval_wanted", name("carol")), ("confirmation_wanted", name("bob")),]
+    );
     world.app.tell().await.unwrap();
     assert_eq!(store.all::<daypass_domain::notice::Notice>().await.unwrap().len(), 3);
 }

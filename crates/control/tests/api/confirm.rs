@@ -11,10 +11,9 @@ use crate::world::{Ask, World, wish};
 /// Dave has the lab at once, and owns `bot`, which needs his word for it, or somebody's approval.
 async fn world() -> World {
     let mut world = World::new().await;
-    for (path, body) in [
-        ("/v1/groups", json!({"name": "dba"})),
-        ("/v1/workloads", json!({"name": "bot", "owner": "dave"})),
-    ] {
+    for (path, body) in
+        [("/v1/groups", json!({"name": "dba"})), ("/v1/workloads", json!({"name": "bot", "owner": "dave"}))]
+    {
         world.post("alice", path, body).await.ok();
     }
     let join = Ask::new(Method::PUT, "/v1/groups/dba/members/dave").by(&world.bearers["alice"]);

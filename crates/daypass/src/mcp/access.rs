@@ -134,7 +134,8 @@ pub fn listed_schema() -> Value {
     let list = |names: &[&str]| {
         let properties: serde_json::Map<String, Value> =
             names.iter().map(|name| ((*name).to_owned(), json!({ "type": "string" }))).collect();
-        let item = json!({ "type": "object", "properties": properties, "required": names, "additionalProperties": false });
+        let item =
+            json!({ "type": "object", "properties": properties, "required": names, "additionalProperties": false });
         json!({ "type": "array", "items": item })
     };
     json!({
@@ -169,7 +170,8 @@ pub async fn list(agent: &Agent) -> Result<Answer, Failure> {
         lines.push(format!("Held: {}/{} until {} ({}).", held.resource, held.role, held.until, held.grant));
     }
     for waiting in &listed.waiting {
-        lines.push(format!("Waits: {}/{} for {} ({}).", waiting.resource, waiting.role, waiting.needs, waiting.request));
+        lines
+            .push(format!("Waits: {}/{} for {} ({}).", waiting.resource, waiting.role, waiting.needs, waiting.request));
     }
     for offered in &listed.can_ask {
         lines.push(format!("To ask for: {}/{} ({}): {}.", offered.resource, offered.role, offered.gives, offered.says));
@@ -289,7 +291,10 @@ pub async fn ask(agent: &Agent, body: &NewRequest) -> Result<(Standing, Option<G
         }
         Outcome::Refused { why, missing } => {
             let next = match words::ways(&missing).as_str() {
-                "" => "Nothing that you could add would change that: don't ask for it again, and tell whom you work for".to_owned(),
+                "" => {
+                    "Nothing that you could add would change that: don't ask for it again, and tell whom you work for"
+                        .to_owned()
+                }
                 ways => format!("Ask again with {ways}"),
             };
             let standing = Standing { outcome: "refused", why: Some(why), next, ..Standing::of(request) };
@@ -397,9 +402,10 @@ impl Standing {
     }
 
     fn pending(request: &Request) -> Self {
-        let next = "People decide, and you can't. Tell whom you work for what it waits for; then wait_for_grant. Don't ask \
+        let next =
+            "People decide, and you can't. Tell whom you work for what it waits for; then wait_for_grant. Don't ask \
                     for the same twice"
-            .to_owned();
+                .to_owned();
         let needs = Some(words::ways(&request.missing));
         Self { needs, who: words::whose_word(&request.missing), next, ..Self::of(request.id.to_string()) }
     }
@@ -408,10 +414,10 @@ impl Standing {
     pub fn answer(self) -> Answer {
         let (words, how) = match (self.outcome, &self.needs, &self.why) {
             ("granted", _, _) => (format!("Granted. {}.", self.next), How::Well),
-            ("pending", Some(needs), _) => (format!("{} waits. It needs {needs}. {}.", self.request, self.next), How::Well),
-            (_, _, why) => {
-                (format!("Refused: {}. {}.", why.clone().unwrap_or_default(), self.next), How::Badly)
+            ("pending", Some(needs), _) => {
+                (format!("{} waits. It needs {needs}. {}.", self.request, self.next), How::Well)
             }
+            (_, _, why) => (format!("Refused: {}. {}.", why.clone().unwrap_or_default(), self.next), How::Badly),
         };
         Answer::new(words, &self, how)
     }

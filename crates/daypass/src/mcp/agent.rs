@@ -74,7 +74,17 @@ impl Agent {
             return Ok(known.clone());
         }
         let api = self.come_in().await?;
-        let me = calls::me(&api).await?;
+        let me = calls::me(&api).await.map_err(|failure| match failure.exit {
+            // Signing in is nothing that an agent does.
+            Exit::SignIn => Failure { next: WAYS_IN.to_owned(), ..failure },
+            Exit::Other
+            | Exit::Usage
+            | Exit::Refused
+            | Exit::Pending
+            | Exit::NotFound
+            | Exit::Unavailable
+            | Exit::Evidence => failure,
+        })?;
         let (name, owner) = workload(me)?;
         let come = Known { api, name, owner, secret: None };
         *known = Some(come.clone());

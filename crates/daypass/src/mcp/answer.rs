@@ -132,7 +132,10 @@ mod tests {
     #[test]
     fn data_stands_as_text_too() {
         let said = Answer::new("Granted.", &json!({"outcome": "granted"}), How::Well).result();
-        assert_eq!((said["isError"].as_bool(), &said["structuredContent"]["outcome"]), (Some(false), &json!("granted")));
+        assert_eq!(
+            (said["isError"].as_bool(), &said["structuredContent"]["outcome"]),
+            (Some(false), &json!("granted"))
+        );
         assert_eq!(said["content"][1]["text"], r#"{"outcome":"granted"}"#);
     }
 }

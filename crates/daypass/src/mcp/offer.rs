@@ -79,7 +79,10 @@ fn asking() -> [(&'static str, Value); 5] {
         ("role", text("Which role of it: a name that list_access gave")),
         ("reason", json!({ "type": "string", "minLength": 1, "maxLength": 2_000, "description": reason })),
         ("ticket", text("The ticket that it belongs to, like OPS-1234, where there is one")),
-        ("purpose", json!({ "type": "string", "enum": access::PURPOSES, "description": "What for; operations if absent" })),
+        (
+            "purpose",
+            json!({ "type": "string", "enum": access::PURPOSES, "description": "What for; operations if absent" }),
+        ),
     ]
 }
 
@@ -109,9 +112,7 @@ fn tools() -> Vec<Value> {
         })
     };
     let reads = || json!({ "readOnlyHint": true, "openWorldHint": false });
-    let changes = |destroys: bool, again: bool| {
-        json!({ "readOnlyHint": false, "destructiveHint": destroys, "idempotentHint": again, "openWorldHint": false })
-    };
+    let changes = |destroys: bool, again: bool| json!({ "readOnlyHint": false, "destructiveHint": destroys, "idempotentHint": again, "openWorldHint": false });
     let minutes = |most: u32| json!({ "type": "integer", "minimum": 1, "maximum": most });
     let seconds = json!({
         "type": "integer", "minimum": 1, "maximum": access::WAIT_MOST_S,
@@ -178,7 +179,11 @@ mod tests {
         for tool in tools() {
             for which in ["inputSchema", "outputSchema"] {
                 let schema = &tool[which];
-                assert_eq!((&schema["type"], &schema["additionalProperties"]), (&json!("object"), &json!(false)), "{tool}");
+                assert_eq!(
+                    (&schema["type"], &schema["additionalProperties"]),
+                    (&json!("object"), &json!(false)),
+                    "{tool}"
+                );
                 for required in schema["required"].as_array().unwrap() {
                     assert!(schema["properties"][required.as_str().unwrap()].is_object(), "{tool}");
                 }

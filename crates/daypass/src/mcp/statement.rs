@@ -265,13 +265,17 @@ fn shown(came: Came, under: &'static str) -> Answer {
     let complete = kept == Whole::Yes && rows.len() as u64 == came.rows_given;
     let (outcome, how, next) = match came.outcome {
         Outcome::Committed { .. } if complete => ("committed", How::Well, "It is committed."),
-        Outcome::Committed { .. } => {
-            ("committed", How::Well, "It is committed. Not all of the result is shown: ask for less, by LIMIT or WHERE.")
-        }
+        Outcome::Committed { .. } => (
+            "committed",
+            How::Well,
+            "It is committed. Not all of the result is shown: ask for less, by LIMIT or WHERE.",
+        ),
         Outcome::Refused { .. } => {
             ("refused_by_database", How::Badly, "Nothing of it stands. Correct the statement, if it is worth it.")
         }
-        Outcome::NoEffect | Outcome::Looked => ("no_effect", How::Badly, "It wasn't committed, and nothing of it stands."),
+        Outcome::NoEffect | Outcome::Looked => {
+            ("no_effect", How::Badly, "It wasn't committed, and nothing of it stands.")
+        }
         Outcome::Unknown => (
             "unknown",
             How::Badly,

@@ -165,7 +165,8 @@ fn an_agent_asks_its_owner_confirms_it_runs_statements_and_gives_back() {
     let house = House::new();
     let mut agent = house.agent();
     let tools = agent.asks(&json!({"do": "list"}));
-    let names: Vec<&str> = tools["tools"].as_array().unwrap().iter().map(|tool| tool["name"].as_str().unwrap()).collect();
+    let names: Vec<&str> =
+        tools["tools"].as_array().unwrap().iter().map(|tool| tool["name"].as_str().unwrap()).collect();
     assert_eq!(names, ["list_access", "request_access", "wait_for_grant", "run_statement", "release_access"]);
     let listed = agent.well("list_access", json!({}));
     assert_eq!((&listed["workload"], &listed["owner"]), (&json!("agent"), &json!("alice")));
@@ -185,7 +186,10 @@ fn an_agent_asks_its_owner_confirms_it_runs_statements_and_gives_back() {
     assert_eq!(waits["outcome"], "pending");
     let alice = house.alice();
     let waiting = house.waiting();
-    assert_eq!((&waiting["id"], &waiting["requester"], &waiting["owner"]), (&json!(request), &json!("agent"), &json!("alice")));
+    assert_eq!(
+        (&waiting["id"], &waiting["requester"], &waiting["owner"]),
+        (&json!(request), &json!("agent"), &json!("alice"))
+    );
     let shown = alice.ok(&["show", &request]);
     assert!(shown.contains("agent, of alice") && shown.contains("alice's own confirmation"), "{shown}");
     // Nobody else confirms it; and what it could have by approval it needn't have by hers.
@@ -195,9 +199,15 @@ fn an_agent_asks_its_owner_confirms_it_runs_statements_and_gives_back() {
     let grant = agent.well("wait_for_grant", json!({"request": request}))["grant"].as_str().unwrap().to_owned();
 
     // Statements under what it holds, as often as it needs, each in a transaction of its own, recorded as sessions.
-    let ran = agent.well("run_statement", statement("SELECT id, balance, NULL AS nothing FROM accounts WHERE id <= 2 ORDER BY id"));
+    let ran = agent.well(
+        "run_statement",
+        statement("SELECT id, balance, NULL AS nothing FROM accounts WHERE id <= 2 ORDER BY id"),
+    );
     assert_eq!(ran["rows"], json!([["1", "100", null], ["2", "100", null]]), "{ran}");
-    assert_eq!((&ran["columns"], &ran["under"], &ran["complete"]), (&json!(["id", "balance", "nothing"]), &json!("held_grant"), &json!(true)));
+    assert_eq!(
+        (&ran["columns"], &ran["under"], &ran["complete"]),
+        (&json!(["id", "balance", "nothing"]), &json!("held_grant"), &json!(true))
+    );
     let ran = agent.well("run_statement", statement("UPDATE accounts SET balance = 7 WHERE id = 1"));
     assert_eq!((&ran["outcome"], &ran["tag"]), (&json!("committed"), &json!("UPDATE 1")));
     assert_eq!(house.world.target("SELECT balance FROM accounts WHERE id = 1"), "7");
@@ -283,7 +293,11 @@ fn what_makes_no_sense_is_answered_in_words() {
         ("request_access", json!({"resource": "playground"}), "missing field"),
         ("request_access", json!({"resource": "nowhere", "role": "x", "reason": "y"}), "nowhere"),
         ("request_access", json!({"resource": "playground", "role": "x", "reason": "y"}), "its roles are"),
-        ("request_access", json!({"resource": "playground", "role": "readonly", "reason": "y", "minutes": 0}), "1 to 480"),
+        (
+            "request_access",
+            json!({"resource": "playground", "role": "readonly", "reason": "y", "minutes": 0}),
+            "1 to 480",
+        ),
         ("wait_for_grant", json!({"request": "request_nonsense"}), "request"),
         ("wait_for_grant", json!({"request": "x", "seconds": 900}), "1 to 50"),
         ("run_statement", json!({"sql": "SELECT 1"}), "`resource`"),
@@ -317,7 +331,7 @@ fn a_person_is_no_agent_and_nobody_is_nobody() {
     assert!(said.contains("no API token") && !said.contains("hunter2"), "{said}");
     fs::write(&house.token_file, "dpt_nobodys").unwrap();
     let said = house.agent().badly("list_access", json!({}));
-    assert!(said.contains("Next:"), "{said}");
+    assert!(said.contains("daypass token create") && !said.contains("daypass login"), "{said}");
 }
 
 /// A conversation of raw lines.
@@ -352,8 +366,11 @@ impl Raw {
     }
 
     fn initialize(&mut self, version: &str) {
-        let params = json!({"protocolVersion": version, "capabilities": {}, "clientInfo": {"name": "raw", "version": "1"}});
-        self.writes(json!({"jsonrpc": "2.0", "id": 0, "method": "initialize", "params": params}).to_string().as_bytes());
+        let params =
+            json!({"protocolVersion": version, "capabilities": {}, "clientInfo": {"name": "raw", "version": "1"}});
+        self.writes(
+            json!({"jsonrpc": "2.0", "id": 0, "method": "initialize", "params": params}).to_string().as_bytes(),
+        );
         assert_eq!(self.hears()["result"]["protocolVersion"], version);
         self.writes(br#"{"jsonrpc":"2.0","method":"notifications/initialized"}"#);
     }

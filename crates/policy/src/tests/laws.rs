@@ -11,13 +11,8 @@ use proptest::prelude::*;
 
 use super::{asked, decision_id, directory, files, id, input, labelled, name, reasoned, resource, set, ticket};
 use crate::{
-    Act, Confirmed, Decision, Input, Lack, PolicySet, Scope, Thing, Verdict, Word, Yes, answer,
-    evaluate::Case,
-    explain, judge, missing,
-    missing::Factor,
-    owner::Found,
-    schema::PARSED,
-    starter,
+    Act, Confirmed, Decision, Input, Lack, PolicySet, Scope, Thing, Verdict, Word, Yes, answer, evaluate::Case,
+    explain, judge, missing, missing::Factor, owner::Found, schema::PARSED, starter,
 };
 
 /// Permits, of all shapes that the schema allows.

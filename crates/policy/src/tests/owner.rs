@@ -9,13 +9,13 @@ use daypass_domain::{
 use proptest::prelude::*;
 
 use super::{
-    NOW, asked, directory, id,
+    NOW, asked, directory, id, labelled,
     laws::{any_input, any_policies},
-    labelled, name, reasoned, request, resource, set,
+    name, reasoned, request, resource, set,
 };
 use crate::{
-    Act, Confirmed, Input, Lack, Party, PartyKind, PolicySet, Word, Yes, answer, explain, input::AskedFacts, judge, missing,
-    missing::Factor,
+    Act, Confirmed, Input, Lack, Party, PartyKind, PolicySet, Word, Yes, answer, explain, input::AskedFacts, judge,
+    missing, missing::Factor,
 };
 
 /// What people of dba have at once, and everybody with an approval; a workload by its owner's confirmation too.
@@ -94,10 +94,12 @@ fn i8_a_policy_that_does_not_read_it_gives_nothing_by_it_and_a_forbid_stands() {
     let confirmed = input(&confirmed_by("alice", nightlys(&on)), &on);
     let without = POLICIES.replace("context.now.owner_confirmed", "context.asked.ticket_given");
     assert!(!judge(&set(&without), &confirmed).is_permitted());
-    let forbidden = format!(r#"{POLICIES} @id("no") forbid(principal is Workload, action == Action::"use", resource);"#);
+    let forbidden =
+        format!(r#"{POLICIES} @id("no") forbid(principal is Workload, action == Action::"use", resource);"#);
     assert!(!judge(&set(&forbidden), &confirmed).is_permitted());
     // What forbids the owner leaves their word without weight.
-    let owner = format!(r#"{POLICIES} @id("no") forbid(principal == User::"alice", action == Action::"use", resource);"#);
+    let owner =
+        format!(r#"{POLICIES} @id("no") forbid(principal == User::"alice", action == Action::"use", resource);"#);
     assert!(!judge(&set(&owner), &confirmed).is_permitted());
 }
 
@@ -205,7 +207,8 @@ proptest! {
 #[test]
 fn it_is_part_of_what_a_decision_keeps() {
     let (policies, on) = (set(POLICIES), try_out());
-    let made = crate::Decision::make(super::decision_id(), &policies, input(&confirmed_by("alice", nightlys(&on)), &on));
+    let made =
+        crate::Decision::make(super::decision_id(), &policies, input(&confirmed_by("alice", nightlys(&on)), &on));
     let read: crate::Decision = serde_json::from_str(&serde_json::to_string(&made).unwrap()).unwrap();
     assert!(read.verdict.is_permitted() && read.replay(&policies).is_permitted(), "{read:?}");
     let Act::Use(used) = &read.input.act else { panic!() };

@@ -43,7 +43,10 @@ impl Letter {
             News::ConfirmationWanted { request: _, until } => (
                 self.named("confirmation wanted", "asks you for"),
                 vec![
-                    format!("{} You own that workload, and are asked to confirm it. That is no approval.", self.asked()),
+                    format!(
+                        "{} You own that workload, and are asked to confirm it. That is no approval.",
+                        self.asked()
+                    ),
                     format!("The request waits until {}.", minute(*until)),
                 ],
                 LOOK_AND_ANSWER,

@@ -249,12 +249,7 @@ impl Machine {
         }))
     }
 
-    fn call(
-        &mut self,
-        id: &Id,
-        mut params: Map<String, Value>,
-        batch: Option<u64>,
-    ) -> Result<Output, (Code, String)> {
+    fn call(&mut self, id: &Id, mut params: Map<String, Value>, batch: Option<u64>) -> Result<Output, (Code, String)> {
         let Some(Value::String(tool)) = params.remove("name") else {
             return Err((Code::Params, "`name` must say which tool".to_owned()));
         };
