@@ -65,6 +65,8 @@ fn the_clients_revision_is_spoken_where_it_is_known_and_the_newest_otherwise() {
 fn nothing_but_a_ping_goes_before_the_handshake() {
     let mut fresh = machine();
     assert_eq!(said(&mut fresh, &request("a", "ping", json!({}))), json!({"jsonrpc": "2.0", "id": "a", "result": {}}));
+    // So clients of a later revision, which asks like this first, know that this one has a handshake.
+    assert_eq!(code(&said(&mut fresh, &request(1, "server/discover", json!({})))), -32_601);
     for method in ["tools/list", "tools/call"] {
         assert_eq!(code(&said(&mut fresh, &request(1, method, json!({"name": "look"})))), -32_600, "{method}");
     }

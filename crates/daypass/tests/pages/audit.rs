@@ -27,11 +27,12 @@ fn every_page_is_accessible_and_light_and_stands_still() {
     sees_what_is_wrong(&nobody, &axe);
     people::sign_in(&alice, "alice");
     people::sign_in(&ada, "ada");
-    let pages: [(&Browser, &str, String); 10] = [
+    let pages: [(&Browser, &str, String); 11] = [
         (&nobody, "sign-in", "/signin".to_owned()),
         (&alice, "access", "/".to_owned()),
         (&alice, "ask", "/ask?what=orders/readwrite".to_owned()),
         (&alice, "waiting", format!("/requests/{}", stage.waiting)),
+        (&alice, "confirm", format!("/requests/{}", stage.to_confirm)),
         (&ada, "inbox", "/inbox".to_owned()),
         (&ada, "request", format!("/requests/{}", stage.waiting)),
         (&ada, "sessions", "/sessions".to_owned()),
