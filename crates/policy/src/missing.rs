@@ -289,8 +289,8 @@ impl<'a> Search<'a> {
                 Pick::Quorum(quorum) => self.approvals(quorum),
                 Pick::Confirmation => {
                     let Some(owner) = &self.owner else { continue };
-                    let factor = self.confirms(owner, &act).unwrap_or(Factor::Needed);
-                    Lack::Confirmation { owner: owner.name.clone(), factor }
+                    // What it takes is said below, when everything else is known.
+                    Lack::Confirmation { owner: owner.name.clone(), factor: Factor::Needed }
                 }
                 Pick::Reason => Lack::Reason,
                 Pick::Ticket { like, .. } => Lack::Ticket { like: like.clone() },
@@ -314,6 +314,11 @@ impl<'a> Search<'a> {
                     Lack::SecondFactor { within: secs(within_s) }
                 }
             });
+        }
+        for lack in &mut lacks {
+            if let (Lack::Confirmation { factor, .. }, Some(owner)) = (lack, &self.owner) {
+                *factor = self.confirms(owner, &act).unwrap_or(Factor::Needed);
+            }
         }
         Way { lacks }
     }

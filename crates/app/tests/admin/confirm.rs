@@ -17,9 +17,9 @@ use daypass_app::{
     tokens::{TokenInput, TokenMade},
 };
 use daypass_domain::{
-    GrantId, Name, RequestId,
+    GrantId, RequestId, Span,
     grant::GrantState,
-    notice::{Hearer, Topic},
+    notice::{Hearer, Notice, Topic},
     principal::Actor,
 };
 use daypass_ports::{
@@ -276,20 +276,30 @@ async fn the_owner_hears_once_that_their_confirmation_is_wanted() {
     };
     let world = world_with(Notices { channels: vec![way], ..Notices::default() }).await;
     asks(&world, &agent(&world).await).await;
+    let bob = world.actor("bob").await.principal;
+    let told = async || {
+        let store: &dyn Store = &*world.store;
+        let mut told = Vec::new();
+        for read in store.all::<Notice>().await.unwrap() {
+            let Hearer::Person { principal } = read.value.hearer else { panic!("{read:?}") };
+            assert_eq!(principal == bob, read.value.news.word() == "confirmation_wanted");
+            told.push((read.value.news.word(), world.app.name_of(principal).await.unwrap()));
+        }
+        told.sort();
+        told
+    };
     world.app.tell().await.unwrap();
-    let store: &dyn Store = &*world.store;
-    let bob: daypass_domain::PrincipalId = world.actor("bob").await.principal;
-    let mut told: Vec<(&'static str, Name)> = Vec::new();
-    for read in store.all::<daypass_domain::notice::Notice>().await.unwrap() {
-        let Hearer::Person { principal } = read.value.hearer else { panic!() };
-        told.push((read.value.news.word(), world.app.name_of(principal).await.unwrap()));
-        assert_eq!(principal == bob, read.value.news.word() == "confirmation_wanted");
-    }
-    told.sort();
-    assert_eq!(
-        told,
-        [("approval_wanted", name("alice")), ("approval_wanted", name("carol")), ("confirmation_wanted", name("bob")),]
-    );
+    assert_eq!(told().await, [("confirmation_wanted", name("bob"))], "the owner first");
+    // Others hear when the owner hasn't answered for a while, as of every way that takes more.
+    world.later(Span::from_mins(10));
     world.app.tell().await.unwrap();
-    assert_eq!(store.all::<daypass_domain::notice::Notice>().await.unwrap().len(), 3);
+    let all = [
+        ("approval_still_wanted", name("alice")),
+        ("approval_still_wanted", name("carol")),
+        ("confirmation_wanted", name("bob")),
+    ];
+    assert_eq!(told().await, all);
+    world.later(Span::from_mins(60));
+    world.app.tell().await.unwrap();
+    assert_eq!(told().await, all, "each once");
 }

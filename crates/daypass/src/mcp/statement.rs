@@ -110,12 +110,12 @@ enum What {
 impl Wants {
     fn what(self) -> Result<What, Failure> {
         let Self { resource, role, reason, sql, ticket, purpose, request } = self;
-        match (request, resource, role, reason, sql) {
-            (Some(request), None, None, None, None) => Ok(What::Asked { request }),
-            (None, Some(resource), Some(role), Some(reason), Some(sql)) => {
+        match (request, resource, role, reason, sql, ticket) {
+            (Some(request), None, None, None, None, None) => Ok(What::Asked { request }),
+            (None, Some(resource), Some(role), Some(reason), Some(sql), ticket) => {
                 Ok(What::New { resource, role, reason, sql, ticket, purpose })
             }
-            (_, _, _, _, _) => Err(Failure::new(
+            (_, _, _, _, _, _) => Err(Failure::new(
                 Exit::Usage,
                 "say `resource`, `role`, `reason` and `sql`; or only `request`, where one was pending",
                 "see the tool's input schema",
