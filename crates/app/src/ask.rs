@@ -1,7 +1,7 @@
 //! Looking: what one may see, explain, who could have what. Reading evidence is an event (I11).
 
 use daypass_domain::{
-    Digest, GrantId, Name, PayloadId, PrincipalId, RequestId, SessionId, Time,
+    Digest, GrantId, Name, PayloadId, RequestId, SessionId, Time,
     grant::Grant,
     principal::Actor,
     request::{Reason, Request, RequestState},
