@@ -9,7 +9,7 @@ use cedar_policy::{
 use daypass_domain::{Name, Time};
 
 use crate::{
-    Act, AskedFacts, Failure, Input, Party, PartyKind, PolicyRef, PolicySet, Scope, Thing, Verdict,
+    Act, AskedFacts, Failure, Input, Party, PartyKind, PolicyRef, PolicySet, Scope, Service, Thing, Verdict,
     quorum::Voices,
     schema::{ASKED, ActionWord, EntityKind, INSTALLATION, uid},
     set::secs_up,
@@ -60,6 +60,14 @@ impl Case {
             Act::Revoke { resource, role, .. } => {
                 let (role, thing) = add_role(&mut entities, resource, role)?;
                 (ActionWord::Revoke, role, Some(thing))
+            }
+            Act::Serve { service, resource, role, .. } => {
+                let (role, thing) = add_role(&mut entities, resource, role)?;
+                let word = match service {
+                    Service::Decide => ActionWord::Decide,
+                    Service::RequestFor => ActionWord::RequestFor,
+                };
+                (word, role, Some(thing))
             }
             Act::Administer { .. } => (ActionWord::Administer, installation(), None),
             Act::ViewSessions { resource, .. } => (ActionWord::ViewSessions, add_thing(&mut entities, resource)?, None),
@@ -130,7 +138,8 @@ impl Case {
             }
             Act::Revoke { second_factor_age_s, .. }
             | Act::ViewSessions { second_factor_age_s, .. }
-            | Act::ReadEvidence { second_factor_age_s, .. } => {
+            | Act::ReadEvidence { second_factor_age_s, .. }
+            | Act::Serve { second_factor_age_s, .. } => {
                 (mfa(*second_factor_age_s).into_iter().collect(), moment(self.at, None))
             }
         };

@@ -1,6 +1,7 @@
 //! The API on a real store and real use cases; targets are nobody's subject here. In process, but for one test over TLS.
 
 mod audit;
+mod authzen;
 mod documents;
 mod errors;
 mod factors;
@@ -11,6 +12,7 @@ mod live;
 mod matrix;
 mod over_tls;
 mod pages;
+mod products;
 mod story;
 mod things;
 mod world;

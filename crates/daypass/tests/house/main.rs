@@ -1,6 +1,7 @@
 //! The whole house: a real server, real command lines, a real PostgreSQL.
 
 mod around;
+mod authzen;
 mod bad_days;
 mod clock;
 mod conformance;
