@@ -35,7 +35,9 @@ pub use decision::Decision;
 pub use directory::Directory;
 pub use evaluate::judge;
 pub use guard::{GuardRefusal, refuse_unlabelled_without_approval};
-pub use input::{Act, AskedFacts, BadFacts, Holder, Input, Party, PartyKind, Scope, Service, Thing, ThingKind, Use, Yes};
+pub use input::{
+    Act, AskedFacts, BadFacts, Holder, Input, Party, PartyKind, Scope, Service, Thing, ThingKind, Use, Yes,
+};
 pub use missing::{Lack, Missing, Way, missing};
 pub use problem::{Place, PolicyProblem};
 pub use quorum::Quorum;

@@ -57,9 +57,10 @@ impl App {
                 }
             }
         }
+        let others = permitted(self.may_be_told(actor, None, &facts.resource.value, &role).await)?;
         let mut told = Vec::new();
         for (name, holder) in holders {
-            let about = permitted(self.may_be_told(actor, Some(&holder), &facts.resource.value, &role).await)?;
+            let about = if holder.person() == actor.person { Some(About::Themselves) } else { others };
             let Some(about) = about else { continue };
             if self.opening(&holder, &facts, &role, now).await?.is_none() {
                 continue;

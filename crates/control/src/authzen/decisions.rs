@@ -70,8 +70,12 @@ fn of_item(defaults: &Map<String, Value>, item: &Value) -> daypass_app::Result<Q
 /// The members that stand for those that an evaluation lacks.
 fn defaults(body: &EvaluationsRequest) -> Result<Map<String, Value>> {
     let mut defaults = Map::new();
-    let members =
-        [("subject", &body.subject), ("action", &body.action), ("resource", &body.resource), ("context", &body.context)];
+    let members = [
+        ("subject", &body.subject),
+        ("action", &body.action),
+        ("resource", &body.resource),
+        ("context", &body.context),
+    ];
     for (name, value) in members {
         match value {
             None => {}

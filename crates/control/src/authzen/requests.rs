@@ -91,11 +91,8 @@ fn shown(call: &Call, task: authzen::Task) -> TaskAnswer {
         }
         TaskState::Approved { grant, at, until } => {
             said.status = TaskStatus::Approved;
-            let approval = ApprovalResult {
-                id: GrantId::of(grant),
-                approved_at: Some(time(at)),
-                approved_until: time(until),
-            };
+            let approval =
+                ApprovalResult { id: GrantId::of(grant), approved_at: Some(time(at)), approved_until: time(until) };
             result = Some(TaskResult { mode: ResultMode::Reevaluate, approval });
         }
         TaskState::Denied => said.status = TaskStatus::Denied,

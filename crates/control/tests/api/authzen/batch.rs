@@ -26,7 +26,8 @@ async fn they_are_answered_in_their_order_each_with_its_defaults() {
     let both = [json!({"action": {"name": "read"}}), json!({"action": {"name": "write"}})];
     let body = json!({"subject": subject("bob"), "resource": resource("record-1"), "evaluations": both});
     assert_eq!(decisions(&several(&world, body).await), [true, false]);
-    let whole = [asked("bob", "write", "record-1"), asked("alice", "read", "record-1"), asked("bob", "read", "record-1")];
+    let whole =
+        [asked("bob", "write", "record-1"), asked("alice", "read", "record-1"), asked("bob", "read", "record-1")];
     assert_eq!(decisions(&several(&world, json!({"evaluations": whole})).await), [false, true, true]);
     let with_context = json!({
         "subject": subject("alice"), "action": {"name": "read"}, "context": {"time": "2025-06-27T18:03-07:00"},
@@ -126,7 +127,12 @@ async fn without_a_list_it_is_one_evaluation() {
         let said = world.post("pep", EVALUATIONS, body.clone()).await.ok().json();
         assert_eq!((&said["decision"], said.get("evaluations")), (&json!(true), None), "{said}");
     }
-    for wrong in [json!({}), json!({"evaluations": []}), json!({"evaluations": {}}), json!({"subject": "alice", "evaluations": [{}]})] {
+    for wrong in [
+        json!({}),
+        json!({"evaluations": []}),
+        json!({"evaluations": {}}),
+        json!({"subject": "alice", "evaluations": [{}]}),
+    ] {
         assert_eq!(world.post("pep", EVALUATIONS, wrong.clone()).await.status, 400, "{wrong}");
     }
 }

@@ -9,7 +9,9 @@ use crate::world::{Ask, World};
 #[tokio::test]
 async fn the_fixture_is_decided_as_the_scenario_says_however_often() {
     let world = fixture().await;
-    for (who, role, yes) in [("alice", "read", true), ("alice", "write", true), ("bob", "read", true), ("bob", "write", false)] {
+    for (who, role, yes) in
+        [("alice", "read", true), ("alice", "write", true), ("bob", "read", true), ("bob", "write", false)]
+    {
         for _ in 0..3 {
             assert_eq!(decided(&world, who, role, "record-1").await["decision"], yes, "{who} {role}");
         }
@@ -158,7 +160,11 @@ async fn what_nobody_knows_is_a_no() {
     ] {
         let body = json!({"subject": {"type": kind, "id": who}, "action": {"name": role}, "resource": {"type": on, "id": what}});
         let said = world.post("pep", EVALUATION, body).await.ok().json();
-        assert_eq!((said["decision"].as_bool(), said["context"]["reason"].as_str()), (Some(false), Some(reason)), "{said}");
+        assert_eq!(
+            (said["decision"].as_bool(), said["context"]["reason"].as_str()),
+            (Some(false), Some(reason)),
+            "{said}"
+        );
         assert!(said["context"]["access_request"].is_null(), "{said}");
     }
     let any = json!({"subject": subject("alice"), "action": {"name": "read"}, "resource": {"type": "daypass-resource", "id": "record-1"}});
@@ -247,7 +253,12 @@ async fn i11_asking_about_others_takes_a_policy_and_is_an_entry_and_about_onesel
     assert_eq!(world.events_from(before).await, ["decision.told", "decision.told"]);
     // They see in their own entries who was told what of them.
     let mine = world.get("alice", "/v1/ledger/entries?most=200").await.ok().json();
-    let told = mine["items"].as_array().unwrap().iter().find(|e| e["event"] == "decision.told").unwrap_or_else(|| panic!("{mine}"));
+    let told = mine["items"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .find(|e| e["event"] == "decision.told")
+        .unwrap_or_else(|| panic!("{mine}"));
     let ids = told["ids"].to_string();
     for part in ["\"outcome\"", "\"yes\"", "\"reader\"", "\"grant\"", "\"decision\""] {
         assert!(ids.contains(part), "{part}: {ids}");
@@ -266,7 +277,13 @@ async fn nothing_is_decided_by_a_clock_that_is_behind() {
 async fn a_token_needs_the_scope() {
     let mut world = fixture().await;
     world.token("reads", "carol", Some("pep"), &["read", "request", "administer"]).await;
-    for path in [EVALUATION, "/access/v1/evaluations", "/access/v1/search/subject", "/access/v1/search/resource", "/access/v1/search/action"] {
+    for path in [
+        EVALUATION,
+        "/access/v1/evaluations",
+        "/access/v1/search/subject",
+        "/access/v1/search/resource",
+        "/access/v1/search/action",
+    ] {
         let body = json!({"subject": subject("alice"), "action": {"name": "read"}, "resource": resource("record-1")});
         assert_eq!(world.post("reads", path, body).await.word(), "403 token_scope", "{path}");
     }

@@ -23,13 +23,42 @@ const PATHS: [&str; 6] = [
 
 /// The members that are read somewhere, so that most of what is made gets past the first look.
 const MEMBERS: [&str; 20] = [
-    "subject", "action", "resource", "context", "type", "id", "name", "properties", "evaluations", "options",
-    "evaluations_semantic", "page", "token", "limit", "denial", "evaluation_id", "expires_at", "requested_access",
-    "approval", "business_justification",
+    "subject",
+    "action",
+    "resource",
+    "context",
+    "type",
+    "id",
+    "name",
+    "properties",
+    "evaluations",
+    "options",
+    "evaluations_semantic",
+    "page",
+    "token",
+    "limit",
+    "denial",
+    "evaluation_id",
+    "expires_at",
+    "requested_access",
+    "approval",
+    "business_justification",
 ];
 const WORDS: [&str; 14] = [
-    "user", "workload", "postgres", "daypass-resource", "alice", "pep", "record-1", "orders", "read", "readonly",
-    "deny_on_first_deny", "2099-01-01T00:00:00Z", "", "\u{202e}\u{0}",
+    "user",
+    "workload",
+    "postgres",
+    "daypass-resource",
+    "alice",
+    "pep",
+    "record-1",
+    "orders",
+    "read",
+    "readonly",
+    "deny_on_first_deny",
+    "2099-01-01T00:00:00Z",
+    "",
+    "\u{202e}\u{0}",
 ];
 
 fn value() -> impl Strategy<Value = Value> {
@@ -54,11 +83,13 @@ fn value() -> impl Strategy<Value = Value> {
 
 /// A good question with something of it replaced, or put where it doesn't belong.
 fn spoilt() -> impl Strategy<Value = Value> {
-    (select(&MEMBERS[..]), select(&["", "/subject", "/action", "/resource"][..]), value()).prop_map(|(member, at, value)| {
-        let mut body = asked("alice", "read", "record-1");
-        body.pointer_mut(at).unwrap()[member] = value;
-        body
-    })
+    (select(&MEMBERS[..]), select(&["", "/subject", "/action", "/resource"][..]), value()).prop_map(
+        |(member, at, value)| {
+            let mut body = asked("alice", "read", "record-1");
+            body.pointer_mut(at).unwrap()[member] = value;
+            body
+        },
+    )
 }
 
 /// Runs cases against one world, and shrinks what fails.

@@ -44,7 +44,10 @@ async fn from_a_denial_by_a_request_and_an_approval_to_a_yes_and_to_its_end() {
     let task = submitted(&world, "dave").await;
     assert_eq!((&task["task"]["status"], task.get("result")), (&json!("pending"), None));
     assert!(task["task"]["expires_at"].is_string(), "{task}");
-    assert_eq!(task["task"]["links"]["cancel"], format!("{}/cancel", task["task"]["status_endpoint"].as_str().unwrap()));
+    assert_eq!(
+        task["task"]["links"]["cancel"],
+        format!("{}/cancel", task["task"]["status_endpoint"].as_str().unwrap())
+    );
     assert_eq!(world.get("pep", &path(&task)).await.ok().json(), task, "a poll says the same");
     // Profile, "Denial Remains Denial": it waits, so it is a no; and it isn't asked for twice.
     let waiting = decided(&world, "dave", "readonly", "orders").await;
@@ -58,7 +61,11 @@ async fn from_a_denial_by_a_request_and_an_approval_to_a_yes_and_to_its_end() {
     }
     world.act("bob", &format!("/v1/requests/{id}/approve")).await.ok();
     let done = world.get("pep", &path(&task)).await.ok().json();
-    assert_eq!((&done["task"]["status"], &done["result"]["mode"]), (&json!("approved"), &json!("reevaluate")), "{done}");
+    assert_eq!(
+        (&done["task"]["status"], &done["result"]["mode"]),
+        (&json!("approved"), &json!("reevaluate")),
+        "{done}"
+    );
     assert!(done["task"]["links"].get("cancel").is_none(), "{done}");
     let approval = done["result"]["approval"].clone();
     let again = async || {
@@ -92,7 +99,8 @@ async fn what_is_given_at_once_is_answered_at_once() {
     assert_eq!(done["task"]["status"], "approved");
     assert_eq!(done["result"]["approval"]["approved_until"], denied["context"]["access_request"]["expires_at"]);
     assert_eq!(done["result"]["approval"]["approved_at"], now);
-    let request = world.get("dave", &format!("/v1/requests/{}", done["task"]["id"].as_str().unwrap())).await.ok().json();
+    let request =
+        world.get("dave", &format!("/v1/requests/{}", done["task"]["id"].as_str().unwrap())).await.ok().json();
     let read = [&request["purpose"], &request["ticket"], &request["reason"], &request["duration_s"]];
     assert_eq!(read, [&json!("incident"), &json!("OPS-1"), &json!("Refund 4711"), &json!(600)]);
     let yes = world.post("dave", EVALUATION, asked("dave", "read", "record-2")).await.ok().json();
@@ -213,8 +221,7 @@ async fn a_request_answers_just_the_denial_that_its_asker_was_told() {
 async fn i12_for_others_it_takes_a_policy_when_it_is_asked_for() {
     let world = fixture().await;
     let denied = decided(&world, "dave", "readonly", "orders").await;
-    let only_decides =
-        "permit(principal == Workload::\"pep\", action == Action::\"decide\", resource);";
+    let only_decides = "permit(principal == Workload::\"pep\", action == Action::\"decide\", resource);";
     super::policies(&world, only_decides).await;
     let reply = world.post("pep", REQUESTS, answering(&denied, "dave", "readonly", "orders")).await;
     assert_eq!(reply.word(), "403 not_permitted");

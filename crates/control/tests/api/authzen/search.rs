@@ -58,7 +58,8 @@ async fn who_has_what_as_which_role_is_found() {
 #[tokio::test]
 async fn what_isnt_known_is_not_found_and_no_error() {
     let world = fixture().await;
-    let spaceship = json!({"subject": {"type": "spaceship"}, "action": {"name": "read"}, "resource": resource("record-1")});
+    let spaceship =
+        json!({"subject": {"type": "spaceship"}, "action": {"name": "read"}, "resource": resource("record-1")});
     let by_kind = json!({"subject": subject("alice"), "action": {"name": "read"}, "resource": {"type": "spaceship"}});
     for (path, body) in [
         (SUBJECTS, spaceship),
@@ -94,7 +95,8 @@ async fn a_search_that_lacks_something_is_400() {
         assert_eq!(reply.status, 400, "{path} {body}: {}", reply.text());
     }
     let mut page = users("read", "record-1");
-    for wrong in [json!({"limit": -1}), json!({"limit": "many"}), json!({"token": 1}), json!({"token": "x"}), json!([])] {
+    for wrong in [json!({"limit": -1}), json!({"limit": "many"}), json!({"token": 1}), json!({"token": "x"}), json!([])]
+    {
         page["page"] = wrong.clone();
         assert_eq!(world.post("pep", SUBJECTS, page.clone()).await.status, 400, "{wrong}");
     }
@@ -119,7 +121,11 @@ async fn results_come_in_pages() {
     for limit in [0, 3, 1_000_000] {
         body["page"] = json!({"limit": limit});
         let page = found(&world, "pep", SUBJECTS, body.clone()).await;
-        assert_eq!((page["results"].as_array().unwrap().len(), &page["page"]["next_token"]), (3, &json!("")), "{limit}");
+        assert_eq!(
+            (page["results"].as_array().unwrap().len(), &page["page"]["next_token"]),
+            (3, &json!("")),
+            "{limit}"
+        );
     }
     // A token is of its search.
     body["page"] = json!({"limit": 1});
