@@ -7,6 +7,7 @@
 //!
 //! Errors are [`Problem`]s (RFC 9457). Nothing here depends on how the server does anything.
 
+pub mod authzen;
 pub mod changes;
 pub mod connection;
 pub mod directories;

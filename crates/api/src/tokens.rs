@@ -17,11 +17,13 @@ pub enum TokenScope {
     Administer,
     /// Say who is in a directory, over SCIM: for the workload that is its connector, and for nothing else.
     Scim,
+    /// Ask over AuthZEN who has access: about its own principal, and about others where policy lets it.
+    Decide,
 }
 
 impl TokenScope {
     /// All of them.
-    pub const ALL: [Self; 4] = [Self::Read, Self::Request, Self::Administer, Self::Scim];
+    pub const ALL: [Self; 5] = [Self::Read, Self::Request, Self::Administer, Self::Scim, Self::Decide];
 }
 
 /// Makes a token: `POST /v1/tokens`.

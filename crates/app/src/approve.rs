@@ -185,7 +185,11 @@ pub(crate) fn counts_under(
     let mut with = without.clone();
     match &mut with.act {
         Act::Use(used) => used.approvals.push(yes.clone()),
-        Act::Administer { .. } | Act::Revoke { .. } | Act::ViewSessions { .. } | Act::ReadEvidence { .. } => {}
+        Act::Administer { .. }
+        | Act::Revoke { .. }
+        | Act::ViewSessions { .. }
+        | Act::ReadEvidence { .. }
+        | Act::Serve { .. } => {}
     }
     let missing = |input: &Input| daypass_policy::missing::missing(policy, input, directory);
     let (before, after) = (missing(&without), missing(&with));

@@ -145,6 +145,8 @@ pub mod event {
         NOTICE_GIVEN_UP = "notice.given_up";
         /// Somebody tries whether notices arrive.
         NOTICE_TRIED = "notice.tried";
+        /// Another product was told whether somebody has access, or who has.
+        DECISION_TOLD = "decision.told";
         /// Somebody read evidence (I11).
         EVIDENCE_READ = "evidence.read";
     }

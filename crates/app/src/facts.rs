@@ -154,7 +154,11 @@ impl App {
 pub(crate) fn lasting(mut input: Input, length: Span) -> Input {
     match &mut input.act {
         Act::Use(used) => used.asked.duration = length,
-        Act::Administer { .. } | Act::Revoke { .. } | Act::ViewSessions { .. } | Act::ReadEvidence { .. } => {}
+        Act::Administer { .. }
+        | Act::Revoke { .. }
+        | Act::ViewSessions { .. }
+        | Act::ReadEvidence { .. }
+        | Act::Serve { .. } => {}
     }
     input
 }

@@ -21,12 +21,14 @@
 //! | [`notices`] | every change of state that concerns people, time | tells them, after the commit |
 //! | [`took`] | metrics | how long endings took |
 //! | [`ask`] | everybody | explain, who, and what one may see |
+//! | [`authzen`] | other products | who has access now, and access for their users |
 //! | [`inbox`], [`offers`] | everybody | what helps to answer a request; what one could ask for |
 //! | [`names`] | everybody | what things are called when they are shown |
 
 pub mod approve;
 pub mod ask;
 pub mod authority;
+pub mod authzen;
 pub mod changes;
 pub mod confirm;
 pub mod directories;

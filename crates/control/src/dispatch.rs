@@ -13,6 +13,7 @@ use daypass_app::signin::{Caller, Touch};
 use daypass_ports::rows::TokenScope;
 
 use crate::{
+    authzen,
     call::Call,
     fault::{Fault, Result},
     idempotent, pages,
@@ -30,7 +31,8 @@ const BODY_TIME: Duration = Duration::from_secs(30);
 /// Answers a request to a route.
 pub async fn dispatch(control: Arc<Control>, route: Arc<Route>, request: Request) -> Response {
     let uri = request.uri().clone();
-    let response = match answer(&control, &route, request).await {
+    let asked_by = request.headers().get(authzen::REQUEST_ID).cloned();
+    let mut response = match answer(&control, &route, request).await {
         Ok(response) => response,
         Err(fault) => {
             if fault.problem().code == NOT_DURABLE {
@@ -39,10 +41,15 @@ pub async fn dispatch(control: Arc<Control>, route: Arc<Route>, request: Request
             match route.face {
                 Face::Programs => fault.into_response(),
                 Face::Directories => scim::refusal(&fault),
+                Face::Products => authzen::refusal(&fault),
                 Face::People => pages::refusal(&route, &uri, &fault),
             }
         }
     };
+    match (route.face, asked_by) {
+        (Face::Products, Some(id)) => drop(response.headers_mut().insert(authzen::REQUEST_ID, id)),
+        (Face::Products | Face::Programs | Face::People | Face::Directories, _) => {}
+    }
     control.metrics.answered(&route.method, route.path, response.status());
     response
 }

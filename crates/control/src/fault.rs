@@ -42,6 +42,16 @@ impl Fault {
         StatusCode::from_u16(self.0.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR)
     }
 
+    /// The same under another status, and under a type of somebody else's where there is one.
+    #[must_use]
+    pub(crate) fn told_as(mut self, status: StatusCode, kind: Option<String>) -> Self {
+        self.0.status = status.as_u16();
+        if let Some(kind) = kind {
+            self.0.kind = kind;
+        }
+        self
+    }
+
     /// What is told.
     #[must_use]
     pub fn problem(&self) -> &Problem {

@@ -10,11 +10,13 @@
 //! | what a route is: method, path, who may, what it takes, gives and writes | [`route`] |
 //! | all of them, in one table | [`routes`] |
 //! | what happens to every request, in order | [`dispatch`] |
+//! | AuthZEN: other products ask | `authzen/` |
 //! | one verb | `<noun>/<verb>.rs`, or `<noun>/mod.rs` where a verb is a few lines |
 //! | what people and programs are shown of the domain | `show/` |
 //! | the pages | `pages/<page>.rs`, with `templates/<page>.html` |
 //! | TLS, limits, graceful shutdown | [`serve()`] |
 
+mod authzen;
 pub mod body;
 pub mod call;
 mod changes;
@@ -50,7 +52,7 @@ pub mod state;
 mod tokens;
 mod trust;
 
-pub use openapi::openapi;
+pub use openapi::{is_described, openapi};
 pub use routes::router;
 pub use serve::{Peer, Stopping, serve};
 pub use state::{GatewayNumbers, GatewayView, ServerInfo, State};

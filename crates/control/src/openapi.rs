@@ -23,7 +23,7 @@ const BEARER: &str = "bearer";
 /// The document. The version is the server's.
 #[must_use]
 pub fn openapi(version: &str) -> OpenApi {
-    let routes: Vec<Route> = routes().into_iter().filter(|route| route.face == Face::Programs).collect();
+    let routes: Vec<Route> = routes().into_iter().filter(|route| is_described(route.face)).collect();
     let mut components = ComponentsBuilder::new();
     let problem = daypass_api::Problem::name();
     components = components.schema(problem, daypass_api::Problem::schema());
@@ -124,6 +124,15 @@ fn description(route: &Route) -> String {
     said
 }
 
+/// Pages aren't described here, and SCIM describes itself.
+#[must_use]
+pub const fn is_described(face: Face) -> bool {
+    match face {
+        Face::Programs | Face::Products => true,
+        Face::People | Face::Directories => false,
+    }
+}
+
 /// `POST /v1/requests/{id}/approve` is `post_requests_id_approve`.
 fn operation_id(route: &Route) -> String {
     let words = route.path.split(['/', '.', '-']).map(|w| w.trim_matches(['{', '}', '*']));
@@ -135,6 +144,9 @@ fn operation_id(route: &Route) -> String {
 }
 
 fn tag(path: &str) -> String {
+    if path.starts_with("/access/") {
+        return "access".to_owned();
+    }
     let mut parts = path.trim_start_matches("/v1").split('/').filter(|p| !p.is_empty());
     let first = parts.next().unwrap_or_default();
     if path.starts_with("/v1/") && !first.contains('.') { first.to_owned() } else { "server".to_owned() }

@@ -62,6 +62,8 @@ pub enum Face {
     People,
     /// Directories: SCIM, which has bodies and errors of its own and describes itself.
     Directories,
+    /// Other products: AuthZEN. As programs are spoken to, with the statuses that it says.
+    Products,
 }
 
 /// Whom the policy is meant to let through. The policy decides; this is what the starter policy says, held by the matrix
@@ -295,6 +297,12 @@ impl Route {
             Once::Reads | Once::Refused | Once::Idempotent => self.once,
         };
         Self { face: Face::Directories, audience: Audience::Connectors, once, ..self }
+    }
+
+    /// It is for other products: it speaks AuthZEN, and takes short bodies.
+    #[must_use]
+    pub(crate) fn for_products(self) -> Self {
+        Self { face: Face::Products, body_max: FORM_BODY_MAX, ..self }
     }
 
     /// A longer body is taken.

@@ -12,7 +12,7 @@ use axum::{
 };
 
 use crate::{
-    changes, directories,
+    authzen, changes, directories,
     dispatch::dispatch,
     events,
     fault::Fault,
@@ -44,6 +44,7 @@ pub fn routes() -> Vec<Route> {
         changes::routes(),
         requests::routes(),
         grants::routes(),
+        authzen::routes(),
         sessions::routes(),
         notices::routes(),
         ledger::routes(),

@@ -6,7 +6,7 @@ use daypass_domain::{Name, PrincipalId, Span, Time, request::Purpose, resource::
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    Act, AskedFacts, Directory, Input, Party, PolicyRef, PolicySet, Thing, Use, Verdict, judge,
+    Act, AskedFacts, Directory, Input, Party, PolicyRef, PolicySet, Service, Thing, Use, Verdict, judge,
     missing::{Missing, missing},
 };
 
@@ -104,6 +104,12 @@ fn about(input: &Input) -> String {
         }
         Act::ReadEvidence { scope: crate::Scope::Resource { resource }, .. } => {
             format!("{who} reading evidence of {}", resource.name)
+        }
+        Act::Serve { service: Service::Decide, resource, role, .. } => {
+            format!("{who} asking who has {}/{role}", resource.name)
+        }
+        Act::Serve { service: Service::RequestFor, resource, role, .. } => {
+            format!("{who} asking for {}/{role} in another's place", resource.name)
         }
     }
 }

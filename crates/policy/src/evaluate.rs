@@ -9,7 +9,7 @@ use cedar_policy::{
 use daypass_domain::{Name, Time};
 
 use crate::{
-    Act, AskedFacts, Failure, Input, Party, PartyKind, PolicyRef, PolicySet, Scope, Thing, Verdict,
+    Act, AskedFacts, Failure, Input, Party, PartyKind, PolicyRef, PolicySet, Scope, Service, Thing, Verdict,
     owner::{Found, READ_AS},
     quorum::Voices,
     schema::{ASKED, ActionWord, EntityKind, INSTALLATION, uid},
@@ -61,6 +61,14 @@ impl Case {
             Act::Revoke { resource, role, .. } => {
                 let (role, thing) = add_role(&mut entities, resource, role)?;
                 (ActionWord::Revoke, role, Some(thing))
+            }
+            Act::Serve { service, resource, role, .. } => {
+                let (role, thing) = add_role(&mut entities, resource, role)?;
+                let word = match service {
+                    Service::Decide => ActionWord::Decide,
+                    Service::RequestFor => ActionWord::RequestFor,
+                };
+                (word, role, Some(thing))
             }
             Act::Administer { .. } => (ActionWord::Administer, installation(), None),
             Act::ViewSessions { resource, .. } => (ActionWord::ViewSessions, add_thing(&mut entities, resource)?, None),
@@ -133,7 +141,8 @@ impl Case {
             }
             Act::Revoke { second_factor_age_s, .. }
             | Act::ViewSessions { second_factor_age_s, .. }
-            | Act::ReadEvidence { second_factor_age_s, .. } => {
+            | Act::ReadEvidence { second_factor_age_s, .. }
+            | Act::Serve { second_factor_age_s, .. } => {
                 (mfa(*second_factor_age_s).into_iter().collect(), moment(self.at, []))
             }
         };

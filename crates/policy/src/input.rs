@@ -105,6 +105,27 @@ pub enum Act {
         /// How long ago a second factor was shown, in seconds; nothing when none was.
         second_factor_age_s: Option<i64>,
     },
+    /// Serve others as a product that asks Daypass: `Action::"decide"` or `Action::"request_for"`.
+    Serve {
+        /// With what.
+        service: Service,
+        /// On this resource.
+        resource: Thing,
+        /// For this role.
+        role: Name,
+        /// How long ago a second factor was shown, in seconds; nothing when none was.
+        second_factor_age_s: Option<i64>,
+    },
+}
+
+/// What another product does for people.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Service {
+    /// Be told whether they have a role, and who has it (`Action::"decide"`).
+    Decide,
+    /// Ask for a role that they would hold (`Action::"request_for"`).
+    RequestFor,
 }
 
 /// What evidence is of.
@@ -389,7 +410,8 @@ impl Act {
             Self::Administer { second_factor_age_s, .. }
             | Self::Revoke { second_factor_age_s, .. }
             | Self::ViewSessions { second_factor_age_s, .. }
-            | Self::ReadEvidence { second_factor_age_s, .. } => *second_factor_age_s,
+            | Self::ReadEvidence { second_factor_age_s, .. }
+            | Self::Serve { second_factor_age_s, .. } => *second_factor_age_s,
         }
     }
 
@@ -399,7 +421,8 @@ impl Act {
             Self::Administer { second_factor_age_s, .. }
             | Self::Revoke { second_factor_age_s, .. }
             | Self::ViewSessions { second_factor_age_s, .. }
-            | Self::ReadEvidence { second_factor_age_s, .. } => second_factor_age_s,
+            | Self::ReadEvidence { second_factor_age_s, .. }
+            | Self::Serve { second_factor_age_s, .. } => second_factor_age_s,
         };
         *place = Some(age_s);
     }
@@ -409,9 +432,11 @@ impl Act {
     pub fn duration(&self) -> Option<Span> {
         match self {
             Self::Use(used) => Some(used.asked.duration),
-            Self::Administer { .. } | Self::Revoke { .. } | Self::ViewSessions { .. } | Self::ReadEvidence { .. } => {
-                None
-            }
+            Self::Administer { .. }
+            | Self::Revoke { .. }
+            | Self::ViewSessions { .. }
+            | Self::ReadEvidence { .. }
+            | Self::Serve { .. } => None,
         }
     }
 

@@ -37,7 +37,7 @@ pub use directory::Directory;
 pub use evaluate::judge;
 pub use guard::{GuardRefusal, refuse_unlabelled_without_approval};
 pub use input::{
-    Act, AskedFacts, BadFacts, Confirmed, Holder, Input, Party, PartyKind, Scope, Thing, ThingKind, Use, Yes,
+    Act, AskedFacts, BadFacts, Confirmed, Holder, Input, Party, PartyKind, Scope, Service, Thing, ThingKind, Use, Yes,
 };
 pub use missing::{Lack, Missing, Way, missing};
 pub use owner::Word;

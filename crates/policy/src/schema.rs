@@ -28,11 +28,23 @@ pub enum ActionWord {
     ViewSessions,
     /// Read what the ledger keeps besides headers.
     ReadEvidence,
+    /// Be told whether others have a role, and who has it.
+    Decide,
+    /// Ask for a role in another's place.
+    RequestFor,
 }
 
 impl ActionWord {
     /// All of them.
-    pub const ALL: [Self; 5] = [Self::Use, Self::Administer, Self::Revoke, Self::ViewSessions, Self::ReadEvidence];
+    pub const ALL: [Self; 7] = [
+        Self::Use,
+        Self::Administer,
+        Self::Revoke,
+        Self::ViewSessions,
+        Self::ReadEvidence,
+        Self::Decide,
+        Self::RequestFor,
+    ];
 
     /// As written in policies: `Action::"use"`.
     #[must_use]
@@ -43,6 +55,8 @@ impl ActionWord {
             Self::Revoke => "revoke",
             Self::ViewSessions => "view_sessions",
             Self::ReadEvidence => "read_evidence",
+            Self::Decide => "decide",
+            Self::RequestFor => "request_for",
         }
     }
 }

@@ -37,7 +37,7 @@ async fn a_reset_factor_bars_the_account_until_another_is_enrolled() {
     let signed_in = world.sign_in("carol").await;
     let carol = world.app.authenticate(signed_in.token.expose()).await.unwrap();
     assert!(carol.acting(TokenScope::Read).is_ok());
-    for scope in [TokenScope::Request, TokenScope::Administer] {
+    for scope in [TokenScope::Request, TokenScope::Administer, TokenScope::Decide] {
         assert_eq!(carol.acting(scope).unwrap_err().code, "second_factor_reset");
     }
     let by_token = world.app.authenticate(token.expose()).await.unwrap();

@@ -42,7 +42,7 @@ fn asking(body: NewRequest) -> Result<Asking> {
     })
 }
 
-fn purpose(purpose: Purpose) -> request::Purpose {
+pub(crate) fn purpose(purpose: Purpose) -> request::Purpose {
     match purpose {
         Purpose::Operations => request::Purpose::Operations,
         Purpose::Incident => request::Purpose::Incident,

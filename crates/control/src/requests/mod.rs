@@ -6,6 +6,8 @@ mod list;
 mod make;
 mod show;
 
+pub(crate) use make::purpose;
+
 use daypass_api::requests::{Deny, Request};
 use daypass_app::entry::event;
 use daypass_policy::Missing;

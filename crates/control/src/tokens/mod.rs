@@ -24,11 +24,12 @@ use crate::{
 };
 
 /// Each scope, and how it is shown.
-pub(crate) const SCOPES: [(TokenScope, Shown); 4] = [
+pub(crate) const SCOPES: [(TokenScope, Shown); 5] = [
     (TokenScope::Read, Shown::Read),
     (TokenScope::Request, Shown::Request),
     (TokenScope::Administer, Shown::Administer),
     (TokenScope::Scim, Shown::Scim),
+    (TokenScope::Decide, Shown::Decide),
 ];
 
 pub(crate) fn routes() -> Vec<Route> {

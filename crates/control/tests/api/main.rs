@@ -2,6 +2,7 @@
 
 mod audit;
 mod confirm;
+mod authzen;
 mod documents;
 mod errors;
 mod factors;
@@ -12,6 +13,7 @@ mod live;
 mod matrix;
 mod over_tls;
 mod pages;
+mod products;
 mod story;
 mod things;
 mod world;

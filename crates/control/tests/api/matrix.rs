@@ -14,6 +14,7 @@ use daypass_ports::{
 };
 use serde_json::{Value, json};
 
+use crate::products;
 use crate::things::{
     approve, change, grant, notice, pending, request, session, spare, spare_group, spare_user, statement,
 };
@@ -70,6 +71,7 @@ async fn world() -> World {
         world.token(name, "dave", None, scopes).await;
     }
     world.token("workload", "dave", Some("bot"), &["read", "request", "administer"]).await;
+    world.token("product", "dave", None, &["decide", "request"]).await;
     connector(&mut world).await;
     world.token("token-administer", "alice", None, &["read", "request", "administer"]).await;
     let (user, administrator) = (world.bearers["dave"].clone(), world.bearers["alice"].clone());
@@ -214,6 +216,7 @@ async fn call(world: &World, route: &Route, caller: &str, person: &str) -> Ask {
     match route.face {
         Face::People => return page(world, route, caller, person).await,
         Face::Directories => return scim(world, route, caller).await,
+        Face::Products => return products::call(world, route, caller, person).await,
         Face::Programs => {}
     }
     let signature = format!("{route:?}");
@@ -400,8 +403,7 @@ async fn everybody_may_what_the_matrix_says_and_it_is_written_down() {
     let mut audited = BTreeSet::new();
     for route in routes() {
         text.push_str(&format!("{route:?}\n"));
-        let connector = (route.face == Face::Directories).then_some(("connector", "alice"));
-        for (caller, person) in CALLERS.into_iter().chain(connector) {
+        for (caller, person) in CALLERS.into_iter().chain(products::special(route.face)) {
             let ask = call(&world, &route, caller, person).await;
             let before = world.size().await;
             let reply = answer(&world, ask).await;
@@ -446,7 +448,7 @@ fn holds(route: &Route, caller: &str, reply: &Reply) {
         TokenScope::Read => &["token-request"][..],
         TokenScope::Request => &["token-read"],
         TokenScope::Administer => &["token-read", "token-request"],
-        TokenScope::Scim => &["token-read", "token-request", "workload", "token-administer"],
+        TokenScope::Scim | TokenScope::Decide => &["token-read", "token-request", "workload", "token-administer"],
     };
     if route.face == Face::Directories {
         // SCIM has no codes of ours, so the status speaks. // I12

@@ -18,6 +18,8 @@ pub enum ScopeArg {
     Administer,
     /// Say who is in a directory, over SCIM
     Scim,
+    /// Ask over AuthZEN who has access
+    Decide,
 }
 
 /// Verbs of `token`.
@@ -97,6 +99,7 @@ fn scope_of(arg: ScopeArg) -> TokenScope {
         ScopeArg::Request => TokenScope::Request,
         ScopeArg::Administer => TokenScope::Administer,
         ScopeArg::Scim => TokenScope::Scim,
+        ScopeArg::Decide => TokenScope::Decide,
     }
 }
 
@@ -106,5 +109,6 @@ fn scope_word(scope: TokenScope) -> &'static str {
         TokenScope::Request => "request",
         TokenScope::Administer => "administer",
         TokenScope::Scim => "scim",
+        TokenScope::Decide => "decide",
     }
 }

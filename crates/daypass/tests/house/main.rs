@@ -2,6 +2,7 @@
 
 mod agent;
 mod around;
+mod authzen;
 mod bad_days;
 mod clock;
 mod conformance;

@@ -7,7 +7,7 @@ use daypass_domain::{
 };
 
 use super::{NOW, asked, directory, id, input, labelled, name, person, reasoned, resource, set, ticket};
-use crate::{Act, Input, Scope, Thing, answer, explain, judge, starter, who};
+use crate::{Act, Input, Scope, Service, Thing, answer, explain, judge, starter, who};
 
 fn act(who: &str, act: Act) -> Input {
     Input { at: NOW, principal: directory().party(id(who)).unwrap(), act }
@@ -43,6 +43,7 @@ fn the_starter_policies_answer() {
         .collect();
     let second_factor_age_s = None;
     let thing = || Thing::of(&orders);
+    let serve = |service| Act::Serve { service, resource: thing(), role: name("readonly"), second_factor_age_s };
     for who in ["alice", "erin", "frank", "nightly"] {
         let acts = [
             ("administer", Act::Administer { subject: "policy".into(), second_factor_age_s }),
@@ -50,6 +51,8 @@ fn the_starter_policies_answer() {
             ("view_sessions", Act::ViewSessions { resource: thing(), second_factor_age_s }),
             ("read_evidence", Act::ReadEvidence { scope: Scope::Resource { resource: thing() }, second_factor_age_s }),
             ("read_evidence of Daypass", Act::ReadEvidence { scope: Scope::Installation, second_factor_age_s }),
+            ("decide", serve(Service::Decide)),
+            ("request_for", serve(Service::RequestFor)),
         ];
         rows.extend(acts.map(|(what, does)| format!("{who}, {what}: {}", judge(&starter(), &act(who, does)))));
     }

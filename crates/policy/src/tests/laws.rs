@@ -11,8 +11,8 @@ use proptest::prelude::*;
 
 use super::{asked, decision_id, directory, files, id, input, labelled, name, reasoned, resource, set, ticket};
 use crate::{
-    Act, Confirmed, Decision, Input, Lack, PolicySet, Scope, Thing, Verdict, Word, Yes, answer, evaluate::Case,
-    explain, judge, missing, missing::Factor, owner::Found, schema::PARSED, starter,
+    Act, Confirmed, Decision, Input, Lack, PolicySet, Scope, Service, Thing, Verdict, Word, Yes, answer,
+    evaluate::Case, explain, judge, missing, missing::Factor, owner::Found, schema::PARSED, starter,
 };
 
 /// Permits, of all shapes that the schema allows.
@@ -71,7 +71,7 @@ prop_compose! {
         approvers in people(),
         reason in any::<bool>(),
         confirmed in proptest::option::weighted(0.3, proptest::option::of(0..900_i64)),
-        act in 0..7_u8,
+        act in 0..9_u8,
     ) -> Input {
         let mut labels = labelled(environment);
         labels.classification.extend(phi.then_some(Classification::Phi));
@@ -96,6 +96,10 @@ prop_compose! {
             2 => input.act = Act::ViewSessions { resource, second_factor_age_s },
             3 => input.act = Act::ReadEvidence { scope: Scope::Resource { resource }, second_factor_age_s },
             4 => input.act = Act::ReadEvidence { scope: Scope::Installation, second_factor_age_s },
+            5 | 6 => {
+                let service = if act == 5 { Service::Decide } else { Service::RequestFor };
+                input.act = Act::Serve { service, resource, role: name("readonly"), second_factor_age_s };
+            }
             _ => {}
         }
         input

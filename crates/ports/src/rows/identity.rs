@@ -18,6 +18,8 @@ pub enum TokenScope {
     Administer,
     /// Say who is in the directory whose connector its principal is, over SCIM.
     Scim,
+    /// Ask over AuthZEN who has access.
+    Decide,
 }
 
 impl TokenScope {
@@ -29,6 +31,7 @@ impl TokenScope {
             Self::Request => "request",
             Self::Administer => "administer",
             Self::Scim => "scim",
+            Self::Decide => "decide",
         }
     }
 }
