@@ -37,6 +37,7 @@ mod page;
 mod pages;
 mod people;
 mod policy;
+pub mod possession;
 mod requests;
 mod resources;
 pub mod route;
@@ -52,5 +53,5 @@ mod trust;
 
 pub use openapi::openapi;
 pub use routes::router;
-pub use serve::{Peer, Stopping, serve};
+pub use serve::{Certificates, Peer, Stopping, serve};
 pub use state::{GatewayNumbers, GatewayView, ServerInfo, State};

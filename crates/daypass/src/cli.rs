@@ -302,9 +302,10 @@ pub async fn run(cli: Cli) -> Result<(), Failure> {
 }
 
 async fn client_verb(context: &mut Context, verb: Verb) -> Result<(), Failure> {
-    match verb {
+    match &verb {
         Verb::Setup(_) | Verb::Login(_) | Verb::Logout | Verb::Accept(_) => {}
-        _ => ambient::come_in(context).await?,
+        Verb::Run(args) => ambient::come_in(context, Some(&args.svid)).await?,
+        _ => ambient::come_in(context, None).await?,
     }
     match verb {
         Verb::Setup(args) => signin::setup(context, args).await,

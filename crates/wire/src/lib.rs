@@ -7,7 +7,9 @@
 //! - [`postgres`]: the PostgreSQL frontend/backend protocol, version 3: the client's door, the target's
 //!   handshake, and the relay between them.
 //! - [`jwt`]: signed tokens as they come from outside, read and not yet believed.
+//! - [`spiffe`]: a SPIFFE trust domain's authorities, as it writes them.
 
 pub mod jwt;
 pub mod postgres;
 pub mod scram;
+pub mod spiffe;

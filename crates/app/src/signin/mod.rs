@@ -59,7 +59,7 @@ pub use factors::{FactorsView, PasskeyView, TotpEnrolment};
 pub(crate) use held::Ceremonies;
 pub use passkeys::{Again, PASSKEYS_MOST};
 pub use password::{PASSWORD_MAX, PASSWORD_MIN, check_new_password};
-pub(crate) use provider::Spent;
+pub(crate) use provider::{LoggedOut, Spent};
 pub use provider::{Began, Came, CameBack, DeviceBegan, Finished, FinishedInBrowser, ProviderView, Return};
 pub use second_step::{SecondStep, Step};
 pub use showing::{FRESH, Freshness, Showing};
