@@ -12,5 +12,6 @@ mod matrix;
 mod over_tls;
 mod pages;
 mod story;
+mod svids;
 mod things;
 mod world;

@@ -39,11 +39,11 @@ const TOKEN_BYTES: usize = 16 * 1024;
 /// The files of an X.509-SVID, where they are named on the command line.
 #[derive(Debug, Clone, PartialEq, Eq, clap::Args)]
 pub struct SvidArgs {
-    /// Come in by this X.509-SVID, PEM with its chain, at the server's listener for workloads
-    #[arg(long, value_name = "FILE", env = SVID.0, requires = "svid_key")]
+    /// Come in by this X.509-SVID, PEM with its chain, at the server's listener for workloads; or set DAYPASS_SVID
+    #[arg(long, value_name = "FILE", requires = "svid_key")]
     svid: Option<PathBuf>,
-    /// Its key, PEM
-    #[arg(long, value_name = "FILE", env = SVID.1, requires = "svid")]
+    /// Its key, PEM; or set DAYPASS_SVID_KEY
+    #[arg(long, value_name = "FILE", requires = "svid")]
     svid_key: Option<PathBuf>,
 }
 
@@ -66,10 +66,17 @@ enum Source {
 /// Comes in by what is where this runs: when nobody is signed in here, and there is something. What the command line names
 /// goes before what the environment does.
 pub async fn come_in(context: &Context, named: Option<&SvidArgs>) -> Result<(), Failure> {
-    if told_a_token() || context.profile.sign_in().is_ok() {
-        return Ok(());
-    }
     let named = named.and_then(SvidArgs::source);
+    if told_a_token() || context.profile.sign_in().is_ok() {
+        return match named {
+            None => Ok(()),
+            Some(_) => Err(Failure::new(
+                Exit::Usage,
+                "somebody is signed in here, and an X.509-SVID is for where nobody is",
+                "`daypass logout`, unset DAYPASS_TOKEN, or set DAYPASS_PROFILE to another folder",
+            )),
+        };
+    }
     let Some(source) = named.or_else(|| source(variable, std::path::Path::new(PROJECTED).is_file())) else {
         return Ok(());
     };

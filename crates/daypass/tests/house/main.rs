@@ -19,5 +19,6 @@ mod regions;
 mod scim;
 mod statements;
 mod story;
+mod svid;
 mod web;
 mod world;
