@@ -85,7 +85,8 @@ impl Domain {
         };
         let authority = signer("the authority", 1);
         let authority = CertifiedIssuer::self_signed(authority, KeyPair::generate().unwrap()).unwrap();
-        let below = CertifiedIssuer::signed_by(signer("one below", 0), KeyPair::generate().unwrap(), &authority).unwrap();
+        let below =
+            CertifiedIssuer::signed_by(signer("one below", 0), KeyPair::generate().unwrap(), &authority).unwrap();
         let algorithm = &ECDSA_P256_SHA256_FIXED_SIGNING;
         let tokens = EcdsaKeyPair::generate_pkcs8(algorithm, &SystemRandom::new()).unwrap();
         let tokens = EcdsaKeyPair::from_pkcs8(algorithm, tokens.as_ref()).unwrap();

@@ -148,7 +148,13 @@ impl Found {
     }
 }
 
-fn believed(trust: &Trust, one: &SpiffeTrust, id: &SpiffeId, shown: SvidKind, bound: Option<Bound>) -> Result<Believed> {
+fn believed(
+    trust: &Trust,
+    one: &SpiffeTrust,
+    id: &SpiffeId,
+    shown: SvidKind,
+    bound: Option<Bound>,
+) -> Result<Believed> {
     Ok(Believed {
         workload: one.workload.clone(),
         trust: trust.digest_of(one),

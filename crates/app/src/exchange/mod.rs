@@ -105,9 +105,10 @@ impl App {
         let Believed { workload: name, trust, attributes, issuer, subject, bound } =
             self.believe(input, &mut commit).await?;
         let workload = self.workload_named(&name).await?.value.id;
-        let principal = self.active(workload).await?.ok_or_else(|| {
-            refused(format!("the workload `{name}`, or the user who answers for it, is disabled"))
-        })?;
+        let principal = self
+            .active(workload)
+            .await?
+            .ok_or_else(|| refused(format!("the workload `{name}`, or the user who answers for it, is disabled")))?;
         commit.expect(&principal);
         self.bound_exchanged(workload, &mut commit).await?;
         let (secret, hash) = self.new_bearer(TOKEN_PREFIX);

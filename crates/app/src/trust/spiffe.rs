@@ -26,7 +26,8 @@ impl RawTrustDomain {
                     return Err(format!("its authorities have more than {PEM_MAX} bytes"));
                 }
                 let url = url.parse().map_err(|_| {
-                    "a bundle endpoint is an https address without user, query or fragment (profile https_web)".to_owned()
+                    "a bundle endpoint is an https address without user, query or fragment (profile https_web)"
+                        .to_owned()
                 })?;
                 Bundle::Endpoint { url, authorities }
             }
@@ -61,9 +62,11 @@ pub(super) fn check(raw: RawWorkload, domains: &BTreeMap<TrustDomain, Bundle>) -
         || raw.authorities.is_some()
         || raw.keys.is_some();
     if of_tokens {
-        return Err("beside `spiffe_id` there is `audience` and nothing else: its trust domain says the rest, and what \
+        return Err(
+            "beside `spiffe_id` there is `audience` and nothing else: its trust domain says the rest, and what \
                     policy reads is `spiffe_id`, `trust_domain`, `path` and `svid`"
-            .to_owned());
+                .to_owned(),
+        );
     }
     let said = raw.spiffe_id.map(super::document::OneOrMore::all).unwrap_or_default();
     if said.is_empty() || said.len() > LIST_MAX {

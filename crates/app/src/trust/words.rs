@@ -5,7 +5,8 @@ use std::collections::BTreeSet;
 use daypass_domain::{
     Digest,
     trust::{
-        Bundle, ClientProof, Issuer, Keys, OidcClient, Provider, Provision, SpiffeTrust, Trust, TrustDomain, WorkloadTrust,
+        Bundle, ClientProof, Issuer, Keys, OidcClient, Provider, Provision, SpiffeTrust, Trust, TrustDomain,
+        WorkloadTrust,
     },
 };
 use daypass_ports::targets::Shown;

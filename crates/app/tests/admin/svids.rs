@@ -103,8 +103,7 @@ async fn who_it_is_and_how_it_was_shown_is_what_policy_reads() {
     let by_another = shows(&world, &below).await.unwrap();
     let by_token = brings(&world, &domain.jwt_svid(NIGHTLY, US)).await.unwrap();
     let mut granted = Vec::new();
-    for (got, shown) in
-        [(by_certificate, Some(own)), (by_another, Some(Digest::of(&below.chain[0]))), (by_token, None)]
+    for (got, shown) in [(by_certificate, Some(own)), (by_another, Some(Digest::of(&below.chain[0]))), (by_token, None)]
     {
         let caller = world.app.authenticate_over(got.token.expose(), shown.as_ref()).await.unwrap();
         let actor = caller.acting(TokenScope::Request).unwrap().clone();

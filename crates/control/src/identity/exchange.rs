@@ -58,7 +58,9 @@ fn by_certificate(call: &Call) -> Result<Proof> {
     }
     let next = match &call.control.state.info.workloads {
         Some(url) => format!("connect to {url}, which asks for one"),
-        None => "whoever runs the server sets `workloads` in server.toml, where it then listens for workloads".to_owned(),
+        None => {
+            "whoever runs the server sets `workloads` in server.toml, where it then listens for workloads".to_owned()
+        }
     };
     let what = "no certificate was shown: this listener asks for none";
     Err(Fault::new(axum::http::StatusCode::BAD_REQUEST, "invalid_client", what, next))

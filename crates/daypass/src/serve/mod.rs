@@ -283,13 +283,7 @@ struct Addresses<'a> {
     workloads: Option<&'a str>,
 }
 
-fn announce(
-    opened: &Opened,
-    identity: &Identity,
-    at: Addresses<'_>,
-    gateway: &GatewayHandle,
-    token: Option<&Secret>,
-) {
+fn announce(opened: &Opened, identity: &Identity, at: Addresses<'_>, gateway: &GatewayHandle, token: Option<&Secret>) {
     let Addresses { api, workloads } = at;
     let addresses: Vec<String> = gateway.addresses().iter().map(ToString::to_string).collect();
     say::line(&format!("Daypass {} serves.", env!("CARGO_PKG_VERSION")));

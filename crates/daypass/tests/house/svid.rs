@@ -52,7 +52,8 @@ impl Authority<'_> {
         self.extensions(name, basic, usage, more);
         let file = |end: &str| format!("{name}.{end}");
         let subject = format!("/CN={name}");
-        let asked = ["req", "-new", "-key", &file("key"), "-subj", &subject, "-config", &file("cnf"), "-out", &file("csr")];
+        let asked =
+            ["req", "-new", "-key", &file("key"), "-subj", &subject, "-config", &file("cnf"), "-out", &file("csr")];
         self.openssl(&asked);
         let (certificate, key) = (format!("{by}.pem"), format!("{by}.key"));
         let signed = ["x509", "-req", "-in", &file("csr"), "-CA", &certificate, "-CAkey", &key, "-days", "1"];
@@ -159,7 +160,8 @@ fn a_workload_that_nobody_declared_or_does_any_more_is_nobody() {
     assert_eq!(said.code, 5, "{}", said.all());
     assert!(said.err.contains("nobody declared the trust domain prod.example.org"), "{}", said.all());
     // And somebody who is signed in is told that they are.
-    let said = world.person("ada").says(&[&RUN[..], &["--svid", &nightly.0, "--svid-key", &nightly.1], &SQL[..]].concat());
+    let said =
+        world.person("ada").says(&[&RUN[..], &["--svid", &nightly.0, "--svid-key", &nightly.1], &SQL[..]].concat());
     assert_eq!(said.code, 2, "{}", said.all());
     assert!(said.err.contains("somebody is signed in here"), "{}", said.all());
 }

@@ -47,7 +47,9 @@ pub enum BadSpiffeId {
     #[error("a part of a SPIFFE ID's path is of letters, digits, dot, dash and underscore, and isn't empty, . or ..")]
     Segment,
     /// A pattern would be everybody.
-    #[error("a pattern names one SPIFFE ID with a path, or what is below one: spiffe://DOMAIN/PATH, spiffe://DOMAIN/PATH/*")]
+    #[error(
+        "a pattern names one SPIFFE ID with a path, or what is below one: spiffe://DOMAIN/PATH, spiffe://DOMAIN/PATH/*"
+    )]
     Everybody,
 }
 
@@ -100,7 +102,11 @@ impl FromStr for SpiffeId {
         let (domain, path) = rest.split_at(rest.find('/').unwrap_or(rest.len()));
         let domain = domain.parse()?;
         // What begins with a slash has nothing before the first one.
-        if path.split('/').skip(1).all(is_segment) { Ok(Self { domain, path: path.to_owned() }) } else { Err(BadSpiffeId::Segment) }
+        if path.split('/').skip(1).all(is_segment) {
+            Ok(Self { domain, path: path.to_owned() })
+        } else {
+            Err(BadSpiffeId::Segment)
+        }
     }
 }
 

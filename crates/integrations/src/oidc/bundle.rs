@@ -80,7 +80,9 @@ impl Oidc {
                 Ok(authorities)
             }
             Err(error) => match &inner.held {
-                Some((at, held)) if at.elapsed() < fresh(held.hint, self.ages.fresh) + self.ages.stale && does(held) => {
+                Some((at, held))
+                    if at.elapsed() < fresh(held.hint, self.ages.fresh) + self.ages.stale && does(held) =>
+                {
                     tracing::warn!(endpoint = %place.url, %error, "a bundle can't be had; the authorities known are used");
                     Ok(Arc::clone(held))
                 }

@@ -118,7 +118,8 @@ fn read(der: &[u8]) -> Result<X509Svid, IdentityError> {
     let id: SpiffeId = uri.parse().map_err(|e| refused(format!("its certificate names no SPIFFE ID: {e}")))?;
     let basic = certificate.basic_constraints().map_err(|_| bad())?;
     let usage = certificate.key_usage().map_err(|_| bad())?;
-    let usage = usage.map(|usage| *usage.value).ok_or_else(|| refused("its certificate doesn't say what its key is for"))?;
+    let usage =
+        usage.map(|usage| *usage.value).ok_or_else(|| refused("its certificate doesn't say what its key is for"))?;
     let signs_others = basic.is_some_and(|basic| basic.value.ca) || usage.key_cert_sign() || usage.crl_sign();
     if signs_others {
         return Err(refused("its certificate is an authority's, and authorities are no workloads"));
