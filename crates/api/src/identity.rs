@@ -7,6 +7,9 @@ use crate::{Mode, SecretText, signin::SignedIn};
 
 /// The grant type of [`TokenExchange`] (RFC 8693, 2.1).
 pub const TOKEN_EXCHANGE: &str = "urn:ietf:params:oauth:grant-type:token-exchange";
+/// The grant type of a workload that shows an X.509-SVID in the handshake (RFC 6749, 4.4; RFC 8705, 2.1): on the listener for
+/// workloads only.
+pub const CLIENT_CREDENTIALS: &str = "client_credentials";
 /// The type of a workload's own token (RFC 8693, 3).
 pub const JWT_TYPE: &str = "urn:ietf:params:oauth:token-type:jwt";
 /// The same, of one that is an ID token.
@@ -14,17 +17,19 @@ pub const ID_TOKEN_TYPE: &str = "urn:ietf:params:oauth:token-type:id_token";
 /// The type of what it gets.
 pub const ACCESS_TOKEN_TYPE: &str = "urn:ietf:params:oauth:token-type:access_token";
 
-/// A workload's own token for one of ours: `POST /v1/token`, as a form (RFC 8693, 2.1). What it doesn't know it ignores, as
-/// the RFC says.
+/// A workload's own token for one of ours: `POST /v1/token`, as a form (RFC 8693, 2.1); or its X.509-SVID, which the
+/// connection shows. What it doesn't know it ignores, as the RFC says.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct TokenExchange {
-    /// `urn:ietf:params:oauth:grant-type:token-exchange`.
+    /// `urn:ietf:params:oauth:grant-type:token-exchange`; or `client_credentials`, by a certificate.
     pub grant_type: String,
-    /// The token that the workload has.
-    pub subject_token: SecretText,
-    /// `urn:ietf:params:oauth:token-type:jwt`, or `...:id_token`.
-    pub subject_token_type: String,
-    /// Which workload, where the token could be that of several.
+    /// The token that the workload has: to exchange it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub subject_token: Option<SecretText>,
+    /// `urn:ietf:params:oauth:token-type:jwt`, or `...:id_token`: to exchange it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub subject_token_type: Option<String>,
+    /// Which workload, where it could be several.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub workload: Option<String>,
     /// Refused: nobody acts for another by it.

@@ -99,6 +99,8 @@ pub struct App {
     pub(crate) browsers: signin::Browsers,
     /// The sign-ins by a provider that somebody came back from.
     pub(crate) spent: signin::Spent,
+    /// What providers said of signing out, and was done.
+    pub(crate) logged_out: signin::LoggedOut,
     pub(crate) passkeys: Arc<dyn Passkeys>,
     pub(crate) ceremonies: signin::Ceremonies,
     pub(crate) made: open_session::Made,

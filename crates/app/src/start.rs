@@ -116,6 +116,7 @@ impl App {
             limits: signin::Attempts::default(),
             browsers: signin::Browsers::default(),
             spent: signin::Spent::default(),
+            logged_out: signin::LoggedOut::default(),
             passkeys,
             ceremonies: signin::Ceremonies::default(),
             made: open_session::Made::default(),

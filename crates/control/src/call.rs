@@ -13,7 +13,7 @@ use serde::de::DeserializeOwned;
 
 use crate::{
     fault::{Fault, Result},
-    serve::Stopping,
+    serve::{Certificates, Stopping},
     state::Control,
 };
 
@@ -26,6 +26,8 @@ pub struct Call {
     pub(crate) uri: Uri,
     pub(crate) headers: HeaderMap,
     pub(crate) stopping: Stopping,
+    /// What the client showed in the handshake.
+    pub(crate) certificates: Certificates,
 }
 
 impl Call {

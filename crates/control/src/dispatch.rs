@@ -19,7 +19,7 @@ use crate::{
     idempotent, pages,
     route::{Access, Face, Once, ReadBody, Route},
     scim,
-    serve::{Peer, Stopping},
+    serve::{Certificates, Peer, Stopping},
     state::Control,
 };
 
@@ -57,7 +57,9 @@ pub async fn dispatch(control: Arc<Control>, route: Arc<Route>, request: Request
 async fn answer(control: &Arc<Control>, route: &Arc<Route>, request: Request) -> Result<Response> {
     let (mut parts, body) = request.into_parts();
     pages::from_own_site(route, &parts.headers)?;
-    let caller = caller_of(control, route.access, &parts.headers, pages::touch(&parts.headers)).await?;
+    let certificates = parts.extensions.remove::<Certificates>().unwrap_or_default();
+    let touch = pages::touch(&parts.headers);
+    let caller = caller_of(control, route.access, &parts.headers, &certificates, touch).await?;
     let path = path_of(&mut parts).await?;
     let body = read_body(route, &parts.headers, body).await?;
     if let Some((caller, _)) = &caller {
@@ -70,7 +72,7 @@ async fn answer(control: &Arc<Control>, route: &Arc<Route>, request: Request) ->
     let stopping = parts.extensions.remove::<Stopping>().unwrap_or_default();
     let (control, route) = (Arc::clone(control), Arc::clone(route));
     let Parts { uri, headers, .. } = parts;
-    let call = Call { control: Arc::clone(&control), caller, peer, path, uri, headers, stopping };
+    let call = Call { control: Arc::clone(&control), caller, peer, path, uri, headers, stopping, certificates };
     match (route.once, key, principal) {
         (Once::Kept | Once::KeptIfItCan, Some(key), Some(principal)) => {
             finish(async move { idempotent::once(&control, &route, principal, &key, asked, call, body).await }).await
@@ -100,8 +102,8 @@ async fn finish(answer: impl Future<Output = Result<Response>> + Send + 'static)
 ///
 /// # Errors
 /// When there is none, or it is good for nothing.
-pub(crate) async fn authenticate(control: &Control, headers: &HeaderMap) -> Result<Caller> {
-    Ok(control.app().authenticate(bearer(headers)).await?)
+async fn authenticate(control: &Control, headers: &HeaderMap, certificates: &Certificates) -> Result<Caller> {
+    Ok(control.app().authenticate_over(bearer(headers), certificates.digest()).await?)
 }
 
 /// Who calls, where a route lets somebody in, and the scope of what they may do there.
@@ -112,12 +114,13 @@ pub(crate) async fn caller_of(
     control: &Control,
     access: Access,
     headers: &HeaderMap,
+    certificates: &Certificates,
     touch: Touch,
 ) -> Result<Option<(Caller, TokenScope)>> {
     match access {
         Access::Anybody => Ok(None),
         Access::Scope(scope) => {
-            let caller = authenticate(control, headers).await?;
+            let caller = authenticate(control, headers, certificates).await?;
             caller.may(scope)?;
             Ok(Some((caller, scope)))
         }

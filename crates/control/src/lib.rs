@@ -39,6 +39,7 @@ mod page;
 mod pages;
 mod people;
 mod policy;
+pub mod possession;
 mod requests;
 mod resources;
 pub mod route;
@@ -54,5 +55,5 @@ mod trust;
 
 pub use openapi::{is_described, openapi};
 pub use routes::router;
-pub use serve::{Peer, Stopping, serve};
+pub use serve::{Certificates, Peer, Stopping, serve};
 pub use state::{GatewayNumbers, GatewayView, ServerInfo, State};

@@ -13,11 +13,13 @@ use std::{
 };
 
 use axum::Router;
+use daypass_domain::Digest;
 use hyper::{Request, body::Incoming, server::conn::http1, service::service_fn};
 use hyper_util::{
     rt::{TokioIo, TokioTimer},
     service::TowerToHyperService,
 };
+use rustls::pki_types::CertificateDer;
 use tokio::{
     net::{TcpListener, TcpStream},
     sync::{OwnedSemaphorePermit, Semaphore, watch},
@@ -44,6 +46,37 @@ const FAREWELL: Duration = Duration::from_secs(4);
 /// Where a request came from: in its extensions.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Peer(pub SocketAddr);
+
+/// The certificates that a client showed in the handshake, its own first, and proved to hold the key of: in the extensions of
+/// its requests. Who signed them nobody has looked at: whoever takes them for anything does ([`crate::possession`]).
+#[derive(Debug, Clone, Default)]
+pub struct Certificates(Option<Arc<Shown>>);
+
+#[derive(Debug)]
+struct Shown {
+    chain: Vec<Vec<u8>>,
+    digest: Digest,
+}
+
+impl Certificates {
+    fn of(chain: Option<&[CertificateDer<'static>]>) -> Self {
+        let Some((own, _)) = chain.and_then(<[_]>::split_first) else { return Self(None) };
+        let chain = chain.unwrap_or_default().iter().map(|one| one.as_ref().to_vec()).collect();
+        Self(Some(Arc::new(Shown { chain, digest: Digest::of(own.as_ref()) })))
+    }
+
+    /// All of them, DER.
+    #[must_use]
+    pub fn chain(&self) -> &[Vec<u8>] {
+        self.0.as_ref().map_or(&[], |shown| &shown.chain)
+    }
+
+    /// SHA-256 of the client's own.
+    #[must_use]
+    pub fn digest(&self) -> Option<&Digest> {
+        self.0.as_ref().map(|shown| &shown.digest)
+    }
+}
 
 /// Tells whoever waits that the server stops: in a request's extensions. By default it never does.
 #[derive(Debug, Clone, Default)]
@@ -169,9 +202,11 @@ async fn connection(acceptor: TlsAcceptor, tcp: TcpStream, peer: SocketAddr, rou
     };
     let inner = TowerToHyperService::new(router);
     let told = stopping.clone();
+    let certificates = Certificates::of(tls.get_ref().1.peer_certificates());
     let service = service_fn(move |mut request: Request<Incoming>| {
         request.extensions_mut().insert(Peer(peer));
         request.extensions_mut().insert(told.clone());
+        request.extensions_mut().insert(certificates.clone());
         let inner = inner.clone();
         async move { Ok::<_, Infallible>(answer(inner, request).await) }
     });

@@ -32,6 +32,8 @@ pub struct ServerInfo {
     pub url: String,
     /// The certificate authority of the API and the gateway, PEM.
     pub authority_pem: String,
+    /// Where workloads connect that show a certificate: `https://host:port`, where anything listens for them.
+    pub workloads: Option<String>,
     /// Where database clients connect: `host:port`, at least one.
     pub gateways: Vec<String>,
 }

@@ -308,10 +308,11 @@ pub async fn run(cli: Cli) -> Result<(), Failure> {
 }
 
 async fn client_verb(context: &mut Context, verb: Verb) -> Result<(), Failure> {
-    match verb {
+    match &verb {
         // An agent comes in by itself, and never as the person who is signed in here.
         Verb::Setup(_) | Verb::Login(_) | Verb::Logout | Verb::Accept(_) | Verb::Mcp(_) => {}
-        _ => ambient::come_in(context).await?,
+        Verb::Run(args) => ambient::come_in(context, Some(&args.svid)).await?,
+        _ => ambient::come_in(context, None).await?,
     }
     match verb {
         Verb::Setup(args) => signin::setup(context, args).await,

@@ -1,9 +1,11 @@
 //! Whoever says who somebody is: identity providers and issuers of tokens, over the network.
 
+use std::collections::BTreeMap;
+
 use async_trait::async_trait;
 use daypass_domain::{
     Span, Time,
-    trust::{Claims, Issuer, IssuerUrl},
+    trust::{Bundle, Claims, Issuer, IssuerUrl, SpiffeId, TrustDomain},
 };
 
 use crate::secret::Secret;
@@ -21,6 +23,29 @@ pub trait Identity: Send + Sync {
     /// # Errors
     /// [`IdentityError`] says whether the token is no good, or the issuer's keys can't be had.
     async fn verify(&self, issuer: &Issuer, expected: &Expected<'_>, token: &str) -> Result<Claims, IdentityError>;
+
+    /// Whom a JWT-SVID names, once it is known to be signed by its trust domain, for this audience, and of this time.
+    ///
+    /// # Errors
+    /// As [`Identity::verify`].
+    async fn verify_jwt_svid(
+        &self,
+        domains: &BTreeMap<TrustDomain, Bundle>,
+        expected: &Expected<'_>,
+        token: &str,
+    ) -> Result<SpiffeId, IdentityError>;
+
+    /// Whom an X.509-SVID names, once its chain is known to end at an authority of its trust domain, at this time. Whoever
+    /// asks has seen that its key is held by who shows it.
+    ///
+    /// # Errors
+    /// As [`Identity::verify`].
+    async fn verify_x509_svid(
+        &self,
+        domains: &BTreeMap<TrustDomain, Bundle>,
+        now: Time,
+        chain: &[Vec<u8>],
+    ) -> Result<X509Svid, IdentityError>;
 
     /// Where a browser goes to sign in (OpenID Connect Core 1.0, 3.1.2.1).
     ///
@@ -65,8 +90,19 @@ pub enum TokenKind {
     IdToken,
     /// Of a job or a service account.
     Workload,
+    /// Of a SPIFFE workload (JWT-SVID).
+    JwtSvid,
     /// That somebody signed out (OpenID Connect Back-Channel Logout 1.0, 2.4).
     Logout,
+}
+
+/// A certificate that says who a SPIFFE workload is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct X509Svid {
+    /// Who.
+    pub id: SpiffeId,
+    /// Until when.
+    pub ends: Time,
 }
 
 /// Daypass, as a provider knows it.

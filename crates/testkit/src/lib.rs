@@ -1,5 +1,5 @@
 //! What tests share: throwaway servers with the world that they find there, what mail and messages are sent to, an issuer
-//! of tokens, and a world that stands still.
+//! of tokens, a SPIFFE trust domain, and a world that stands still.
 
 pub mod authenticator;
 pub mod certificate;
@@ -8,6 +8,7 @@ pub mod mail;
 pub mod pg;
 mod python;
 pub mod receiver;
+pub mod spiffe;
 pub mod still;
 
 pub use daypass_scratch as scratch;

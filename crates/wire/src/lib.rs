@@ -8,8 +8,10 @@
 //!   handshake, and the relay between them.
 //! - [`mcp`]: the Model Context Protocol, as a server of tools speaks it over stdio.
 //! - [`jwt`]: signed tokens as they come from outside, read and not yet believed.
+//! - [`spiffe`]: a SPIFFE trust domain's authorities, as it writes them.
 
 pub mod jwt;
 pub mod mcp;
 pub mod postgres;
 pub mod scram;
+pub mod spiffe;

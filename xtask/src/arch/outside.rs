@@ -30,7 +30,7 @@ const OWNED: &[Owned] = &[
     Owned {
         name: "rcgen",
         owners: &["daypass", "scratch", "testkit"],
-        testers: &["gateway", "targets", "control", "wire"],
+        testers: &["gateway", "targets", "control", "wire", "integrations"],
     },
 ];
 

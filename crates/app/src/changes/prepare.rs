@@ -6,6 +6,7 @@ use daypass_domain::{
     GrantId, PrincipalId,
     end::{EndCause, HeldFact},
     principal::{ADMINISTRATORS, Group, Kind, Principal},
+    trust::Trust,
 };
 use daypass_policy::PolicySet;
 use daypass_ports::{
@@ -168,11 +169,29 @@ impl App {
             Turn::TookUp(who) => (None, Some(*who)),
         };
         let Some(principal) = self.store_ref().get::<Principal>(&id.to_string()).await? else { return Ok(false) };
-        let factors = self.store_ref().get::<Factors>(&id.to_string()).await?;
-        let has_password = factors.is_some_and(|f| f.value.password.is_some()) || took_up == Some(id);
-        let linked = !self.store_ref().find::<Link>(key::LINKED, &id.to_string()).await?.is_empty();
         let active = principal.value.is_active() || enabled == Some(id);
-        Ok(principal.value.kind == Kind::User && active && (has_password || linked))
+        if principal.value.kind != Kind::User || !active {
+            return Ok(false);
+        }
+        let trust = self.trust(&mut Commit::default()).await?;
+        Ok(took_up == Some(id) || self.has_a_way_in(id, &trust).await?)
+    }
+
+    /// Whether a user who is active can sign in where this is trusted: by a password, or by a provider that knows them.
+    async fn has_a_way_in(&self, id: PrincipalId, trust: &Trust) -> Result<bool> {
+        let factors = self.store_ref().get::<Factors>(&id.to_string()).await?;
+        if factors.is_some_and(|f| f.value.password.is_some()) {
+            return Ok(true);
+        }
+        let links = self.store_ref().find::<Link>(key::LINKED, &id.to_string()).await?;
+        Ok(links.iter().any(|link| trust.signs_in_by(link.value.issuer)))
+    }
+
+    /// Whether a principal is a user who could sign in if this were trusted.
+    pub(crate) async fn could_sign_in(&self, id: PrincipalId, trust: &Trust) -> Result<bool> {
+        let Some(principal) = self.store_ref().get::<Principal>(&id.to_string()).await? else { return Ok(false) };
+        let active = principal.value.kind == Kind::User && principal.value.is_active();
+        Ok(active && self.has_a_way_in(id, trust).await?)
     }
 
     /// Whether somebody would be left who administers, without this one.

@@ -120,6 +120,15 @@ impl App {
     /// When it is neither, or is over, or its principal (or the owner of the workload that it is) is disabled. All of
     /// these look the same.
     pub async fn authenticate(&self, bearer: &str) -> Result<Caller> {
+        self.authenticate_over(bearer, None).await
+    }
+
+    /// The same, over a connection on which this certificate was shown: a token that was given for one comes with it alone, so
+    /// whoever read it somewhere has nothing (RFC 8705, 3).
+    ///
+    /// # Errors
+    /// As [`App::authenticate`]; and when the token is bound to another certificate.
+    pub async fn authenticate_over(&self, bearer: &str, certificate: Option<&Digest>) -> Result<Caller> {
         if bearer.starts_with(SIGN_IN_PREFIX) {
             let sign_in = self.live_sign_in(bearer).await?.value;
             return match sign_in.kept_by {
@@ -132,6 +141,9 @@ impl App {
             let Some(token) = found.into_iter().map(|r| r.value).find(|t| self.now() < t.expires) else {
                 return Err(nobody());
             };
+            if !token.origin.comes_with(certificate) {
+                return Err(bound());
+            }
             let principal = self.active(token.principal).await?.ok_or_else(nobody)?;
             let via = Via::Token { token: token.id };
             let actor = Actor { principal: principal.value.id, person: principal.value.person(), via };
@@ -187,6 +199,16 @@ pub(super) fn barred() -> Problem {
         "second_factor_reset",
         "your second factor was reset, so this account can do nothing until another is enrolled",
         "enrol one on the page /factors of this server, or with `daypass totp enrol`",
+    )
+}
+
+/// A token without the certificate that it was given for.
+fn bound() -> Problem {
+    Problem::new(
+        ProblemKind::Unauthenticated,
+        "bound_token",
+        "this token is good only on a connection that shows the certificate that it was given for",
+        "connect to the listener for workloads with that X.509-SVID",
     )
 }
 

@@ -6,6 +6,7 @@
 //! issuer = "https://login.example.com"
 //! client_id = "daypass"
 //! client_secret = "corp-oidc"          # a name that the server's own configuration binds; absent for a public client
+//! cli = { client_id = "daypass-cli" }  # where the command line is a client of its own there; a secret as above
 //! scopes = ["profile", "groups"]       # beside openid
 //! name_claim = "preferred_username"    # who somebody is, at their first sign-in by it
 //! name_domain = "example.com"          # what must follow the @, and is cut off
@@ -21,6 +22,15 @@
 //! match = { repository = "acme/shop", ref = ["refs/heads/main"] }
 //! attributes = { branch = "ref" }      # what policy reads; the preset's when absent
 //!
+//! [trust_domain."prod.example.org"]    # SPIFFE: where its authorities are found
+//! bundle_endpoint = "https://spire.example.org:8443"
+//! # or bundle = '''{"keys": [...]}'''
+//!
+//! [[workload]]                         # whoever shows one of these identities is this workload
+//! workload = "nightly"
+//! spiffe_id = ["spiffe://prod.example.org/ns/shop/sa/nightly", "spiffe://prod.example.org/batch/*"]
+//! audience = "https://daypass.example.com:7443" # of JWT-SVIDs; absent, only X.509-SVIDs are taken
+//!
 //! # Of both: issuer, algorithms (["RS256"] when absent), authorities (PEM), and of workloads keys (a JWK set).
 //! ```
 
@@ -29,23 +39,24 @@ use std::collections::{BTreeMap, BTreeSet};
 use daypass_domain::{
     Name,
     trust::{
-        ATTRIBUTES_MAX, Algorithm, ClientProof, GroupMapping, Issuer, IssuerUrl, Keys, Naming, Provider, Provision,
-        SecondFactorWords, Trust, WorkloadTrust,
+        ATTRIBUTES_MAX, Algorithm, ClientProof, GroupMapping, Issuer, IssuerUrl, Keys, Naming, OidcClient, Provider,
+        Provision, SecondFactorWords, Trust, WorkloadTrust,
     },
 };
 use serde::Deserialize;
 
-use super::presets::Preset;
+use super::{presets::Preset, spiffe::RawTrustDomain};
 use crate::{Problem, Result};
 
 /// The longest document, in bytes.
 pub const TRUST_MAX: usize = 256 << 10;
 const PROVIDERS_MAX: usize = 10;
 const WORKLOADS_MAX: usize = 1_000;
+const DOMAINS_MAX: usize = 20;
 /// The longest text in it, other than keys and certificates.
 const TEXT_MAX: usize = 512;
-const PEM_MAX: usize = 64 << 10;
-const LIST_MAX: usize = 200;
+pub(super) const PEM_MAX: usize = 64 << 10;
+pub(super) const LIST_MAX: usize = 200;
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -54,6 +65,8 @@ struct RawDocument {
     provider: BTreeMap<Name, RawProvider>,
     #[serde(default)]
     workload: Vec<RawWorkload>,
+    #[serde(default)]
+    trust_domain: BTreeMap<String, RawTrustDomain>,
 }
 
 #[derive(Deserialize)]
@@ -63,6 +76,7 @@ struct RawProvider {
     issuer: String,
     client_id: String,
     client_secret: Option<Name>,
+    cli: Option<RawClient>,
     algorithms: Option<Vec<String>>,
     authorities: Option<String>,
     #[serde(default)]
@@ -75,6 +89,13 @@ struct RawProvider {
     groups: BTreeMap<String, Name>,
     #[serde(default)]
     second_factor: RawSecondFactor,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct RawClient {
+    client_id: String,
+    client_secret: Option<Name>,
 }
 
 #[derive(Deserialize)]
@@ -93,24 +114,34 @@ struct RawSecondFactor {
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-struct RawWorkload {
-    workload: Name,
-    preset: Option<Preset>,
-    issuer: Option<String>,
-    audience: String,
+pub(super) struct RawWorkload {
+    pub workload: Name,
+    pub preset: Option<Preset>,
+    pub issuer: Option<String>,
+    pub audience: Option<String>,
     #[serde(rename = "match")]
-    matches: BTreeMap<String, OneOrMore>,
-    attributes: Option<BTreeMap<Name, String>>,
-    algorithms: Option<Vec<String>>,
-    authorities: Option<String>,
-    keys: Option<String>,
+    pub matches: Option<BTreeMap<String, OneOrMore>>,
+    pub spiffe_id: Option<OneOrMore>,
+    pub attributes: Option<BTreeMap<Name, String>>,
+    pub algorithms: Option<Vec<String>>,
+    pub authorities: Option<String>,
+    pub keys: Option<String>,
 }
 
 #[derive(Deserialize)]
 #[serde(untagged)]
-enum OneOrMore {
+pub(super) enum OneOrMore {
     One(String),
     More(BTreeSet<String>),
+}
+
+impl OneOrMore {
+    pub(super) fn all(self) -> BTreeSet<String> {
+        match self {
+            Self::One(value) => BTreeSet::from([value]),
+            Self::More(values) => values,
+        }
+    }
 }
 
 /// Reads a document.
@@ -125,20 +156,31 @@ pub(super) fn read(file: &str, text: &str) -> Result<Trust> {
     if raw.provider.len() > PROVIDERS_MAX || raw.workload.len() > WORKLOADS_MAX {
         return Err(bad(format!("there are more than {PROVIDERS_MAX} providers or {WORKLOADS_MAX} workloads")));
     }
+    if raw.trust_domain.len() > DOMAINS_MAX {
+        return Err(bad(format!("there are more than {DOMAINS_MAX} trust domains")));
+    }
     let mut trust = Trust::default();
+    for (name, domain) in raw.trust_domain {
+        let (name, bundle) = domain.check(&name).map_err(|why| bad(format!("the trust domain {name:?}: {why}")))?;
+        trust.domains.insert(name, bundle);
+    }
     for (name, provider) in raw.provider {
         let read = provider.check().map_err(|why| bad(format!("the provider `{name}`: {why}")))?;
         trust.providers.insert(name, read);
     }
     for workload in raw.workload {
         let name = workload.workload.clone();
-        let read = workload.check().map_err(|why| bad(format!("the workload `{name}`: {why}")))?;
-        trust.workloads.push(read);
+        let bad = |why: String| bad(format!("the workload `{name}`: {why}"));
+        if workload.spiffe_id.is_some() {
+            trust.spiffe.push(super::spiffe::check(workload, &trust.domains).map_err(bad)?);
+        } else {
+            trust.workloads.push(workload.check().map_err(bad)?);
+        }
     }
     Ok(trust)
 }
 
-type Checked<T> = std::result::Result<T, String>;
+pub(super) type Checked<T> = std::result::Result<T, String>;
 
 impl RawProvider {
     fn check(self) -> Checked<Provider> {
@@ -154,8 +196,8 @@ impl RawProvider {
         Ok(Provider {
             title: text("title", title)?,
             issuer: issuer(&self.issuer, self.algorithms, self.authorities, Keys::Discovered)?,
-            client_id: text("client_id", self.client_id)?,
-            client: self.client_secret.map_or(ClientProof::Public, ClientProof::Secret),
+            client: RawClient { client_id: self.client_id, client_secret: self.client_secret }.check()?,
+            native: self.cli.map(RawClient::check).transpose()?,
             scopes,
             names: Naming {
                 claim: text("name_claim", claim(self.name_claim, "preferred_username"))?,
@@ -177,6 +219,13 @@ impl RawProvider {
     }
 }
 
+impl RawClient {
+    fn check(self) -> Checked<OidcClient> {
+        let proof = self.client_secret.map_or(ClientProof::Public, ClientProof::Secret);
+        Ok(OidcClient { id: text("client_id", self.client_id)?, proof })
+    }
+}
+
 impl RawWorkload {
     fn check(self) -> Checked<WorkloadTrust> {
         let known = self.preset.and_then(Preset::issuer).map(ToOwned::to_owned);
@@ -187,11 +236,8 @@ impl RawWorkload {
             Some(_) => return Err("its keys are no JWK set (RFC 7517)".to_owned()),
         };
         let mut matches = BTreeMap::new();
-        for (claim, values) in self.matches {
-            let values = match values {
-                OneOrMore::One(value) => BTreeSet::from([value]),
-                OneOrMore::More(values) => values,
-            };
+        for (claim, values) in self.matches.unwrap_or_default() {
+            let values = values.all();
             if values.is_empty() {
                 return Err(format!("`{claim}` is matched by nothing"));
             }
@@ -213,7 +259,7 @@ impl RawWorkload {
         Ok(WorkloadTrust {
             workload: self.workload,
             issuer: issuer(&url, self.algorithms, self.authorities, keys)?,
-            audience: text("audience", self.audience)?,
+            audience: text("audience", self.audience.ok_or("it names no audience")?)?,
             matches,
             attributes,
         })
@@ -246,7 +292,7 @@ fn is_key_set(text: &str) -> bool {
     serde_json::from_str::<serde_json::Value>(text).is_ok_and(|set| set["keys"].is_array())
 }
 
-fn text(field: &str, said: String) -> Checked<String> {
+pub(super) fn text(field: &str, said: String) -> Checked<String> {
     if said.is_empty() || said.len() > TEXT_MAX || said.chars().any(char::is_control) {
         return Err(format!("`{field}` is 1 to {TEXT_MAX} bytes of visible text"));
     }

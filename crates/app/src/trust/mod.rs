@@ -4,13 +4,15 @@
 //! for a trust that goes.
 
 mod document;
+mod lockout;
 mod presets;
+mod spiffe;
 mod words;
 
 use daypass_domain::{
     Digest,
     principal::{ADMINISTRATORS, Actor, Group, Kind, Principal},
-    trust::Trust,
+    trust::{ClientProof, Trust},
 };
 use daypass_ports::{
     record::{Commit, Kind as RowKind, Read},
@@ -77,6 +79,7 @@ impl App {
         };
         prepared.base = Base::Trust { digest: row.as_ref().map(|row| row.value.digest) };
         self.check_trust(&new).await?;
+        self.must_leave_a_way_in(&old, &new).await?;
         prepared.words = words::differences(&old, &new);
         if prepared.words.is_empty() {
             return Ok(prepared);
@@ -116,12 +119,12 @@ impl App {
             Kind::User => false,
             Kind::Workload { .. } => true,
         };
-        for trusted in &trust.workloads {
-            let name = &trusted.workload;
+        let of_tokens = trust.workloads.iter().map(|trusted| &trusted.workload);
+        for name in of_tokens.chain(trust.spiffe.iter().map(|trusted| &trusted.workload)) {
             if !principals.iter().any(|p| p.value.name == *name && is_workload(&p.value)) {
                 return Err(Problem::invalid(
                     "unknown_workload",
-                    format!("a token is trusted as the workload `{name}`, and there is none"),
+                    format!("somebody is trusted as the workload `{name}`, and there is none"),
                     format!("make it with `daypass workload create {name} --owner USER`"),
                 ));
             }
@@ -140,10 +143,12 @@ impl App {
                     ));
                 }
             }
-            if let daypass_domain::trust::ClientProof::Secret(credential) = &provider.client
-                && let Err(error) = self.credentials.credential(credential).await
-            {
-                warnings.push(format!("mind that nobody can sign in by `{name}` yet: {error}"));
+            for client in provider.clients() {
+                if let ClientProof::Secret(credential) = &client.proof
+                    && let Err(error) = self.credentials.credential(credential).await
+                {
+                    warnings.push(format!("mind that nobody can sign in by `{name}` yet: {error}"));
+                }
             }
         }
         warnings
@@ -154,14 +159,20 @@ impl App {
         let (mut signed_in, mut tokens) = (0, 0);
         for row in self.store_ref().all::<SignIn>().await? {
             let SignInWord::Provider { provider, .. } = &row.value.word else { continue };
-            let same = |trust: &Trust| trust.providers.get(provider).map(|p| (p.issuer.clone(), p.client_id.clone()));
-            if same(old) != same(new) {
+            // The one whose word it is, known to it as the same: whoever is in by the pages or by a program.
+            let known = |trust: &Trust| {
+                trust.providers.get(provider).map(|p| {
+                    let ids: Vec<String> = p.clients().map(|client| client.id.clone()).collect();
+                    (p.issuer.clone(), ids)
+                })
+            };
+            if known(old) != known(new) {
                 signed_in += 1;
                 prepared.commit.delete(&row);
                 self.drop_connection_secret(row.value.principal, &mut prepared.commit).await?;
             }
         }
-        let standing: Vec<Digest> = new.workloads.iter().map(|trusted| trusted.digest()).collect();
+        let standing = new.standing();
         for row in self.store_ref().all::<Token>().await? {
             let TokenOrigin::Exchanged { trust, .. } = &row.value.origin else { continue };
             if !standing.contains(trust) {

@@ -4,7 +4,10 @@ use std::collections::BTreeSet;
 
 use daypass_domain::{
     Digest,
-    trust::{ClientProof, Issuer, Keys, Provider, Provision, Trust, WorkloadTrust},
+    trust::{
+        Bundle, ClientProof, Issuer, Keys, OidcClient, Provider, Provision, SpiffeTrust, Trust, TrustDomain,
+        WorkloadTrust,
+    },
 };
 use daypass_ports::targets::Shown;
 
@@ -17,7 +20,9 @@ pub(super) fn differences(old: &Trust, new: &Trust) -> Vec<String> {
 
 fn lines(trust: &Trust) -> BTreeSet<String> {
     let people = trust.providers.iter().flat_map(|(name, provider)| of_provider(name.as_str(), provider));
-    people.chain(trust.workloads.iter().map(of_workload)).collect()
+    let domains = trust.domains.iter().map(|(name, bundle)| of_domain(name, bundle));
+    let workloads = trust.workloads.iter().map(of_workload);
+    people.chain(workloads).chain(domains).chain(trust.spiffe.iter().map(of_spiffe)).collect()
 }
 
 fn of_provider(name: &str, provider: &Provider) -> Vec<String> {
@@ -25,17 +30,16 @@ fn of_provider(name: &str, provider: &Provider) -> Vec<String> {
         Some(domain) => format!("`{}` at {}", Shown(&provider.names.claim), Shown(domain)),
         None => format!("`{}`", Shown(&provider.names.claim)),
     };
-    let client = match &provider.client {
-        ClientProof::Public => "without a secret".to_owned(),
-        ClientProof::Secret(credential) => format!("by the credential `{credential}`"),
-    };
     let mut lines = vec![format!(
-        "people sign in by `{name}` ({}, shown as \"{}\"), as the client {} {client}, scopes {}; who they are is its {naming}",
+        "people sign in by `{name}` ({}, shown as \"{}\"), as the client {}, scopes {}; who they are is its {naming}",
         issuer(&provider.issuer),
         Shown(&provider.title),
-        Shown(&provider.client_id),
+        client(&provider.client),
         Shown(&joined(&provider.scopes)),
     )];
+    if let Some(native) = &provider.native {
+        lines.push(format!("the command line signs people in by `{name}` as the client {}", client(native)));
+    }
     match provider.provision {
         Provision::Never => {}
         Provision::AtFirstSignIn => lines.push(format!("whoever `{name}` names and nobody knows becomes a user")),
@@ -51,6 +55,35 @@ fn of_provider(name: &str, provider: &Provider) -> Vec<String> {
         lines.push(format!("a second factor is what `{name}` calls amr {}, acr {}", Shown(&amr), Shown(&acr)));
     }
     lines
+}
+
+fn client(client: &OidcClient) -> String {
+    let id = Shown(&client.id);
+    match &client.proof {
+        ClientProof::Public => format!("{id} without a secret"),
+        ClientProof::Secret(credential) => format!("{id} by the credential `{credential}`"),
+    }
+}
+
+fn of_domain(name: &TrustDomain, bundle: &Bundle) -> String {
+    let place = match bundle {
+        Bundle::Given(text) => format!("in the bundle {}", Digest::of(text.as_bytes())),
+        Bundle::Endpoint { url, authorities } => {
+            let by = authorities.as_ref().map(|pem| format!(", whose authorities are {}", Digest::of(pem.as_bytes())));
+            format!("at {url}{}", by.unwrap_or_default())
+        }
+    };
+    format!("who signs in the SPIFFE trust domain {name} stands {place}")
+}
+
+fn of_spiffe(trust: &SpiffeTrust) -> String {
+    let ids: Vec<String> = trust.ids.iter().map(ToString::to_string).collect();
+    let shown = match &trust.audience {
+        Some(audience) => format!("by an X.509-SVID, or a JWT-SVID for \"{}\"", Shown(audience)),
+        None => "by an X.509-SVID".to_owned(),
+    };
+    let ids = ids.join(" or ");
+    format!("the workload `{}` is whoever shows to be {}, {shown}", trust.workload, Shown(&ids))
 }
 
 fn of_workload(trust: &WorkloadTrust) -> String {

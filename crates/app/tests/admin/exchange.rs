@@ -4,7 +4,7 @@ use daypass_app::{
     Problem, ProblemKind,
     approve::{Less, Seen},
     changes::{Mode, Outcome, Proposal},
-    exchange::{EXCHANGED_LASTS, ExchangeInput, Exchanged},
+    exchange::{EXCHANGED_LASTS, ExchangeInput, Exchanged, Proof},
     request,
 };
 use daypass_domain::principal::Via;
@@ -36,7 +36,7 @@ async fn declare(world: &World, text: &str) {
 }
 
 async fn exchange(world: &World, token: &str) -> Result<Exchanged, Problem> {
-    world.app.exchange_token(ExchangeInput { token: secret(token), workload: None, peer: here() }).await
+    world.app.exchange_token(ExchangeInput { proof: Proof::Token(secret(token)), workload: None, peer: here() }).await
 }
 
 fn now(world: &World) -> i64 {
@@ -116,7 +116,7 @@ async fn a_token_of_several_workloads_must_say_which() {
     declare(&world, &both).await;
     let token = issuer.token(now(&world), "acme/shop", MAIN);
     assert_eq!(exchange(&world, &token).await.unwrap_err().code, "several_workloads");
-    let input = ExchangeInput { token: secret(&token), workload: Some(name("other")), peer: here() };
+    let input = ExchangeInput { proof: Proof::Token(secret(&token)), workload: Some(name("other")), peer: here() };
     assert_eq!(world.app.exchange_token(input).await.unwrap().workload, name("other"));
 }
 

@@ -12,5 +12,6 @@ mod resources;
 mod signin;
 mod start;
 mod statements;
+mod svids;
 mod tokens;
 mod world;

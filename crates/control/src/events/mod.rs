@@ -29,7 +29,7 @@ use crate::{
         Access::{self, Scope},
         Route,
     },
-    serve::Stopping,
+    serve::{Certificates, Stopping},
     state::Control,
 };
 
@@ -91,6 +91,7 @@ pub(crate) async fn follow(call: Call, access: Access, first: u64) -> Result<imp
         control: Arc::clone(&call.control),
         access,
         headers: call.headers,
+        certificates: call.certificates,
         stopping: call.stopping,
         asked: Instant::now(),
         ready: VecDeque::new(),
@@ -106,6 +107,7 @@ struct Listener {
     control: Arc<Control>,
     access: Access,
     headers: HeaderMap,
+    certificates: Certificates,
     follower: Follower,
     revisions: watch::Receiver<Revision>,
     stopping: Stopping,
@@ -155,7 +157,8 @@ impl Listener {
     /// Whoever may not any more hears nothing any more.
     async fn ask_again(&mut self) -> Option<()> {
         self.asked = Instant::now();
-        let asked = caller_of(&self.control, self.access, &self.headers, Touch::Alone).await;
+        let (headers, certificates) = (&self.headers, &self.certificates);
+        let asked = caller_of(&self.control, self.access, headers, certificates, Touch::Alone).await;
         let (caller, scope) = asked.ok()??;
         let actor = caller.acting(scope).ok()?;
         self.control.app().look_again(&mut self.follower, actor).await;

@@ -57,7 +57,8 @@ async fn openapi(call: Call) -> Result<Raw> {
 /// The numbers name nobody, and still tell how busy a place is: so they are for this machine, and for who may read.
 async fn metrics(call: Call) -> Result<Raw> {
     if !call.peer.ip().is_loopback() || call.headers.contains_key(header::AUTHORIZATION) {
-        caller_of(&call.control, Scope(TokenScope::Read), &call.headers, Touch::Alone).await?;
+        let scope = Scope(TokenScope::Read);
+        caller_of(&call.control, scope, &call.headers, &call.certificates, Touch::Alone).await?;
     }
     Ok(Raw::of(METRICS, crate::metrics::scrape(&call.control).await?))
 }

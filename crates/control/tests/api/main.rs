@@ -15,5 +15,6 @@ mod over_tls;
 mod pages;
 mod products;
 mod story;
+mod svids;
 mod things;
 mod world;

@@ -192,6 +192,7 @@ impl World {
             version: "0".to_owned(),
             url: "https://localhost:7443".to_owned(),
             authority_pem: "-----BEGIN CERTIFICATE-----\n-----END CERTIFICATE-----\n".to_owned(),
+            workloads: None,
             gateways: vec!["localhost:7432".to_owned()],
         };
         let router = router(State::new(Arc::clone(&app), gateway.clone(), info));

@@ -94,6 +94,13 @@ pub async fn exchange(api: &Api, token: &SecretText, workload: Option<String>) -
     api.post_form("/v1/token", &pairs).await
 }
 
+/// A token of ours for the certificate that the connection shows.
+pub async fn exchange_certificate(api: &Api, workload: Option<String>) -> Result<TokenExchanged, Failure> {
+    let mut pairs = vec![("grant_type", identity::CLIENT_CREDENTIALS)];
+    pairs.extend(workload.as_deref().map(|workload| ("workload", workload)));
+    api.post_form("/v1/token", &pairs).await
+}
+
 /// Whose word is taken.
 pub async fn trust(api: &Api) -> Result<Trust, Failure> {
     api.get("/v1/trust").await

@@ -1,6 +1,9 @@
 //! Believing a server for the first time: by the digest of its authority in the set-up token, and by nothing else.
 
-use std::sync::{Arc, Mutex};
+use std::{
+    path::Path,
+    sync::{Arc, Mutex},
+};
 
 use rustls::{
     ClientConfig, DigitallySignedStruct, RootCertStore, SignatureScheme,
@@ -9,7 +12,7 @@ use rustls::{
         danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier},
     },
     crypto::CryptoProvider,
-    pki_types::{CertificateDer, ServerName, UnixTime, pem::PemObject},
+    pki_types::{CertificateDer, PrivateKeyDer, ServerName, UnixTime, pem::PemObject},
 };
 use sha2::{Digest, Sha256};
 
@@ -17,12 +20,48 @@ use crate::failure::{Exit, Failure};
 
 /// TLS that believes what the authority signed, and nothing else.
 pub fn under_authority(pem: &str) -> Result<ClientConfig, Failure> {
+    Ok(builder()?.with_root_certificates(roots(pem)?).with_no_client_auth())
+}
+
+/// The same, showing who this is by a certificate where it is asked for.
+pub fn under_authority_showing(pem: &str, svid: Svid) -> Result<ClientConfig, Failure> {
+    let config = builder()?.with_root_certificates(roots(pem)?).with_client_auth_cert(svid.chain, svid.key);
+    config.map_err(|e| Failure::setting(format!("the X.509-SVID's certificate and key don't fit: {e}")))
+}
+
+/// A certificate that says who a workload is, with its key.
+pub struct Svid {
+    chain: Vec<CertificateDer<'static>>,
+    key: PrivateKeyDer<'static>,
+}
+
+impl Svid {
+    /// Of files, PEM: the certificate with its chain, and the key.
+    pub fn read(certificates: &Path, key: &Path) -> Result<Self, Failure> {
+        let bad = |path: &Path, why: &dyn std::fmt::Display| {
+            Failure::new(
+                Exit::Usage,
+                format!("{}: {why}", path.display()),
+                "SPIFFE's agent writes both files, PEM: `svid.pem` and `svid_key.pem` of spiffe-helper",
+            )
+        };
+        let chain = CertificateDer::pem_file_iter(certificates).map_err(|e| bad(certificates, &e))?;
+        let chain: Vec<_> = chain.collect::<Result<_, _>>().map_err(|e| bad(certificates, &e))?;
+        if chain.is_empty() {
+            return Err(bad(certificates, &"there is no certificate in it"));
+        }
+        let key = PrivateKeyDer::from_pem_file(key).map_err(|e| bad(key, &e))?;
+        Ok(Self { chain, key })
+    }
+}
+
+fn roots(pem: &str) -> Result<RootCertStore, Failure> {
     let mut roots = RootCertStore::empty();
     for certificate in CertificateDer::pem_slice_iter(pem.as_bytes()) {
         let certificate = certificate.map_err(|e| Failure::setting(format!("the authority's certificate: {e}")))?;
         roots.add(certificate).map_err(|e| Failure::setting(format!("the authority's certificate: {e}")))?;
     }
-    Ok(builder()?.with_root_certificates(roots).with_no_client_auth())
+    Ok(roots)
 }
 
 /// TLS that believes a server whose chain has the authority with this digest in it, and whose own certificate that

@@ -17,6 +17,8 @@ use super::credentials::Binding;
 pub struct Config {
     /// Where the API listens.
     pub api: SocketAddr,
+    /// Where the API listens for workloads that show a certificate (X.509-SVID): nowhere, unless said.
+    pub workloads: Option<SocketAddr>,
     /// Where the gateway listens for PostgreSQL clients.
     pub gateway: Vec<SocketAddr>,
     /// Names and addresses that clients reach the server by, besides loopback: they go into its certificate.
@@ -40,6 +42,7 @@ impl Default for Config {
         // Constants that parse: loopback, so that nothing is open before somebody decides to open it.
         Self {
             api: SocketAddr::from(([127, 0, 0, 1], 7443)),
+            workloads: None,
             gateway: vec![SocketAddr::from(([127, 0, 0, 1], 7432))],
             names: Vec::new(),
             url: None,
@@ -120,6 +123,7 @@ mod tests {
         let config = Config::default();
         assert!(config.api.ip().is_loopback());
         assert!(config.gateway.iter().all(|a| a.ip().is_loopback()));
+        assert_eq!(config.workloads, None);
     }
 
     #[test]

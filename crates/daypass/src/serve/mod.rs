@@ -175,22 +175,34 @@ pub async fn run(args: ServeArgs) -> Result<(), Failure> {
     tokio::spawn(Arc::clone(&app).run_notices());
 
     let gateway = start_gateway(&app, &opened, &identity).await?;
-    let api = TcpListener::bind(config.api).await.map_err(|e| Failure::address(config.api, &e))?;
-    let api_address = api.local_addr().map_err(|e| Failure::address(config.api, &e))?;
+    let (api, api_address) = listen(config.api).await?;
+    let workloads = match config.workloads {
+        Some(address) => Some(listen(address).await?),
+        None => None,
+    };
+    let workloads_url =
+        workloads.as_ref().map(|(_, address)| format!("https://{}", reachable(*address, &config.names)));
     let gateway = Arc::new(gateway);
     let info = ServerInfo {
         url: config.url(api_address),
         version: env!("CARGO_PKG_VERSION").to_owned(),
         authority_pem: identity.authority_pem.clone(),
+        workloads: workloads_url.clone(),
         gateways: gateway.addresses().iter().map(|a| reachable(*a, &config.names)).collect(),
     };
     let view: Arc<dyn GatewayView> = Arc::new(View(Arc::downgrade(&gateway)));
     let router = daypass_control::router(daypass_control::State::new(Arc::clone(&app), view, info));
     let (stop, stopped) = tokio::sync::watch::channel(());
-    let serving = tokio::spawn(daypass_control::serve(api, Arc::clone(&identity.config), router, stopped));
+    let mut serving = tokio::task::JoinSet::new();
+    if let Some((listener, _)) = workloads {
+        let tls = Arc::clone(&identity.workloads);
+        serving.spawn(daypass_control::serve(listener, tls, router.clone(), stopped.clone()));
+    }
+    serving.spawn(daypass_control::serve(api, Arc::clone(&identity.config), router, stopped));
 
     let token = if app.needs_setup().await? { Some(app.issue_setup_token().await?) } else { None };
-    announce(&opened, &identity, api_address, &gateway, token.as_ref());
+    let at = Addresses { api: api_address, workloads: workloads_url.as_deref() };
+    announce(&opened, &identity, at, &gateway, token.as_ref());
     if let Some(path) = &args.ready_file {
         let ready = serde_json::json!({
             "api": api_address.to_string(),
@@ -208,8 +220,14 @@ pub async fn run(args: ServeArgs) -> Result<(), Failure> {
     if let Some(gateway) = Arc::into_inner(gateway) {
         gateway.shutdown(Duration::from_secs(5)).await;
     }
-    let _ = tokio::time::timeout(Duration::from_secs(5), serving).await;
+    let _ = tokio::time::timeout(Duration::from_secs(5), serving.join_all()).await;
     Ok(())
+}
+
+async fn listen(address: SocketAddr) -> Result<(TcpListener, SocketAddr), Failure> {
+    let listener = TcpListener::bind(address).await.map_err(|e| Failure::address(address, &e))?;
+    let bound = listener.local_addr().map_err(|e| Failure::address(address, &e))?;
+    Ok((listener, bound))
 }
 
 async fn start_gateway(app: &Arc<App>, opened: &Opened, identity: &Identity) -> Result<GatewayHandle, Failure> {
@@ -259,10 +277,20 @@ fn setup_token(code: &Secret, identity: &Identity) -> String {
     format!("{}.{pin}", code.expose())
 }
 
-fn announce(opened: &Opened, identity: &Identity, api: SocketAddr, gateway: &GatewayHandle, token: Option<&Secret>) {
+/// Where the API listens.
+struct Addresses<'a> {
+    api: SocketAddr,
+    workloads: Option<&'a str>,
+}
+
+fn announce(opened: &Opened, identity: &Identity, at: Addresses<'_>, gateway: &GatewayHandle, token: Option<&Secret>) {
+    let Addresses { api, workloads } = at;
     let addresses: Vec<String> = gateway.addresses().iter().map(ToString::to_string).collect();
     say::line(&format!("Daypass {} serves.", env!("CARGO_PKG_VERSION")));
     say::line(&format!("  API         https://{}", reachable(api, &opened.config.names)));
+    if let Some(url) = workloads {
+        say::line(&format!("  workloads   {url}   (X.509-SVIDs)"));
+    }
     say::line(&format!("  PostgreSQL  {}", addresses.join(", ")));
     say::line(&format!("  data        {}", opened.folders.data.display()));
     say::line(&format!("  keys        {}   (keep a copy apart from the data)", opened.folders.config.display()));

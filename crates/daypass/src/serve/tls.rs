@@ -23,6 +23,8 @@ pub struct Identity {
     pub certificate: CertificateDer<'static>,
     /// For listeners.
     pub config: Arc<ServerConfig>,
+    /// For the listener that asks workloads for their certificates.
+    pub workloads: Arc<ServerConfig>,
 }
 
 /// Why there is no TLS, so nothing listens.
@@ -78,12 +80,16 @@ pub fn identity(data: &Path, keys: &MasterKey, nonce: [u8; 12], names: &[String]
     let authority = CertificateDer::from_pem_slice(authority_pem.as_bytes())?;
     let private = PrivateKeyDer::Pkcs8(PrivatePkcs8KeyDer::from(key.serialize_der()));
     let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
+    // The authority goes along: a client with a set-up token finds in it what the token pins.
+    let chain = vec![certificate.clone(), authority.clone()];
+    let workloads =
+        daypass_control::possession::for_workloads(Arc::clone(&provider), chain.clone(), private.clone_key())?;
     let config = ServerConfig::builder_with_provider(provider)
         .with_safe_default_protocol_versions()?
         .with_no_client_auth()
-        // The authority goes along: a client with a set-up token finds in it what the token pins.
-        .with_single_cert(vec![certificate.clone(), authority.clone()], private)?;
-    Ok(Identity { authority_pem, authority, certificate, config: Arc::new(config) })
+        .with_single_cert(chain, private)?;
+    let (config, workloads) = (Arc::new(config), Arc::new(workloads));
+    Ok(Identity { authority_pem, authority, certificate, config, workloads })
 }
 
 struct Authority {

@@ -61,6 +61,8 @@ pub struct RunArgs {
     pub database: Option<String>,
     #[command(flatten)]
     pub why: WhyArgs,
+    #[command(flatten)]
+    pub svid: ambient::SvidArgs,
     /// The program and its arguments; it gets DATABASE_URL and the PG* variables
     #[arg(last = true, required = true)]
     pub command: Vec<String>,

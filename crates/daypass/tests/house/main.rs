@@ -21,5 +21,6 @@ mod regions;
 mod scim;
 mod statements;
 mod story;
+mod svid;
 mod web;
 mod world;

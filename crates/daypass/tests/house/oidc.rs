@@ -123,6 +123,43 @@ fn a_logout_at_the_provider_ends_the_sign_in_and_what_came_in_by_it() {
 }
 
 #[test]
+fn a_logout_that_is_sent_again_does_nothing() {
+    let (world, provider) = trusting(FOLLOWED);
+    let carol = signs_in(&world, "carol");
+    let replayed = || provider.told("/test/replay?sub=carol").lines().last().unwrap().to_owned();
+    assert_eq!(replayed(), "200");
+    carol.fails(5, &["whoami"]);
+    // In again within the minute that clocks may differ: a new logout would end this, and the same one doesn't.
+    let carol = signs_in(&world, "carol");
+    assert_eq!(replayed(), "200");
+    assert_eq!(carol.json(&["whoami"])["name"], "carol");
+}
+
+#[test]
+fn the_command_line_is_a_client_of_its_own_where_one_is_declared() {
+    let (world, provider) = trusting("");
+    // Which comes back to the pages alone, so no command signs in by it.
+    let pages = provider.trust(FOLLOWED).replace("client_id = 'daypass'", "client_id = 'daypass-pages'");
+    trust(&world, &format!("{pages}cli = {{ client_id = 'daypass-cli' }}\n"));
+    let carol = signs_in(&world, "carol");
+    assert_eq!(carol.json(&["whoami"])["name"], "carol");
+}
+
+#[test]
+fn a_provider_stays_while_whoever_administers_comes_in_by_it_alone() {
+    let (world, _provider) = trusting(FOLLOWED);
+    let carol = signs_in(&world, "carol");
+    world.person("ada").ok(&["group", "add", "administrators", "carol"]);
+    // With ada's password there is another way in. Without her there is none.
+    let nothing = world.path("nothing.toml");
+    fs::write(&nothing, "").unwrap();
+    carol.ok(&["trust", "apply", "-f", &nothing, "--dry-run"]);
+    carol.ok(&["user", "disable", "ada"]);
+    let said = carol.fails(2, &["trust", "apply", "-f", &nothing]);
+    assert!(said.contains("nobody who can sign in would be left") && said.contains("with a password"), "{said}");
+}
+
+#[test]
 fn without_provisioning_only_those_who_are_known_come_in() {
     let (world, _provider) = trusting("");
     let said = login(&world, "carol");

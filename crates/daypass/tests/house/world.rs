@@ -380,6 +380,7 @@ impl Person {
             .env_remove("DAYPASS_ID_TOKEN")
             .env_remove("DAYPASS_ID_TOKEN_FILE")
             .env_remove("ACTIONS_ID_TOKEN_REQUEST_URL")
+            .env_remove("DAYPASS_SVID")
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped());

@@ -1,5 +1,6 @@
 // A certified OpenID provider with a few people, on a free port. What it is told over HTTP, only tests tell it:
 // POST /test/rotate makes a new key and withdraws the old, POST /test/logout?sub=... tells Daypass that somebody signed out.
+// POST /test/replay?sub=... does too, by the same token each time, and says what Daypass answered.
 // GET /test/job gives a job a token of its own, as GitHub does: for the audience that it asks for, by the bearer it was given.
 //
 // Environment: DAYPASS_URL, the address of the server under test; PAGES_URL, what browsers know it by. NODE_EXTRA_CA_CERTS is
@@ -27,6 +28,8 @@ await new Promise((ready) => server.listen(0, '127.0.0.1', ready));
 const issuer = `http://127.0.0.1:${server.address().port}`;
 
 let current;
+// A logout token that is sent again and again.
+let kept;
 const make = () => new Provider(issuer, {
   jwks: { keys: [current = key()] },
   clients: [{
@@ -37,6 +40,16 @@ const make = () => new Provider(issuer, {
     grant_types: ['authorization_code', 'urn:ietf:params:oauth:grant-type:device_code'],
     backchannel_logout_uri: `${process.env.DAYPASS_URL}/signin/oidc/logout`,
     backchannel_logout_session_required: true,
+  }, {
+    // Where the pages and the command line are clients of their own: a confidential one, and a native one without a secret.
+    client_id: 'daypass-pages',
+    client_secret: 'of the client',
+    redirect_uris: [`${process.env.PAGES_URL}/signin/oidc/callback`],
+  }, {
+    client_id: 'daypass-cli',
+    application_type: 'native',
+    token_endpoint_auth_method: 'none',
+    redirect_uris: ['http://127.0.0.1/callback'],
   }],
   claims: { openid: ['sub', 'amr'], profile: ['preferred_username', 'groups'] },
   cookies: { keys: ['for tests'] },
@@ -104,6 +117,16 @@ const handle = async (request, response) => {
       response.statusCode = 500;
       return response.end(`${error} ${error.error_description} ${error.cause ?? ''}`);
     }
+  }
+  if (url.pathname === '/test/replay') {
+    const claims = { events: { 'http://schemas.openid.net/event/backchannel-logout': {} } };
+    const token = new SignJWT(claims).setProtectedHeader({ alg: 'RS256', kid: current.kid, typ: 'logout+jwt' })
+      .setIssuer(issuer).setAudience('daypass').setSubject(url.searchParams.get('sub'))
+      .setIssuedAt().setExpirationTime('2m').setJti(randomUUID());
+    kept ??= await token.sign(await importJWK(current, 'RS256'));
+    const sent = new URLSearchParams({ logout_token: kept });
+    const answer = await fetch(`${process.env.DAYPASS_URL}/signin/oidc/logout`, { method: 'POST', body: sent });
+    return response.end(String(answer.status));
   }
   if (url.pathname.startsWith('/interaction/')) {
     if (request.method === 'GET') {

@@ -98,8 +98,8 @@ pub struct Attributes(BTreeMap<Name, String>);
 
 /// How many attributes a token has at most.
 pub const ATTRIBUTES_MAX: usize = 16;
-/// How long one is at most, in bytes.
-pub const ATTRIBUTE_MAX: usize = 255;
+/// How long one is at most, in bytes: a SPIFFE ID may have so many.
+pub const ATTRIBUTE_MAX: usize = super::SPIFFE_ID_MAX;
 
 /// Why something can't be an attribute.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -116,7 +116,7 @@ impl Attributes {
     /// Of names and what they are.
     ///
     /// # Errors
-    /// When there are too many, or one isn't 1 to 255 visible ASCII characters and spaces.
+    /// When there are too many, or one isn't 1 to [`ATTRIBUTE_MAX`] visible ASCII characters and spaces.
     pub fn new(said: impl IntoIterator<Item = (Name, Option<String>)>) -> Result<Self, BadAttribute> {
         let mut all = BTreeMap::new();
         for (name, text) in said {

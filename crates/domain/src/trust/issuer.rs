@@ -1,7 +1,8 @@
 //! An issuer of tokens: where it is, and what its signatures may be.
 
-use std::net::IpAddr;
-use std::{collections::BTreeSet, fmt, str::FromStr};
+use std::{collections::BTreeSet, fmt, net::IpAddr, str::FromStr};
+
+use crate::Digest;
 
 /// An issuer of tokens.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -108,6 +109,12 @@ impl IssuerUrl {
     #[must_use]
     pub fn host(&self) -> &str {
         host(self.0.split_once("://").map_or("", |(_, rest)| rest))
+    }
+
+    /// What rows know it by.
+    #[must_use]
+    pub fn digest(&self) -> Digest {
+        Digest::of_value("provider", &self.0)
     }
 
     /// Whether it is on this machine.

@@ -5,6 +5,7 @@
 
 mod claims;
 mod issuer;
+mod spiffe;
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -12,6 +13,9 @@ use crate::{Digest, Name};
 
 pub use claims::{ATTRIBUTE_MAX, ATTRIBUTES_MAX, Attributes, BadAttribute, Claims};
 pub use issuer::{Algorithm, BadIssuer, Issuer, IssuerUrl, Keys};
+pub use spiffe::{
+    BadSpiffeId, Bundle, IdPattern, SPIFFE_ID_MAX, SpiffeId, SpiffeTrust, SvidKind, TRUST_DOMAIN_MAX, TrustDomain,
+};
 
 /// Everything that is trusted.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -20,6 +24,10 @@ pub struct Trust {
     pub providers: BTreeMap<Name, Provider>,
     /// Which tokens are which workloads.
     pub workloads: Vec<WorkloadTrust>,
+    /// SPIFFE's trust domains, and where their authorities are found.
+    pub domains: BTreeMap<TrustDomain, Bundle>,
+    /// Which of their identities are which workloads. Each is of a domain above.
+    pub spiffe: Vec<SpiffeTrust>,
 }
 
 /// A provider that people sign in by (OpenID Connect Core 1.0).
@@ -29,10 +37,11 @@ pub struct Provider {
     pub title: String,
     /// Who it is.
     pub issuer: Issuer,
-    /// As what it knows Daypass.
-    pub client_id: String,
-    /// How Daypass shows it that it is that.
-    pub client: ClientProof,
+    /// As what it knows Daypass: its pages, and its command line too where that has no client of its own.
+    pub client: OidcClient,
+    /// As what it knows the command line, where that is a client of its own: a native one (RFC 8252), while the pages may
+    /// be one that keeps a secret.
+    pub native: Option<OidcClient>,
     /// What is asked for beside `openid`.
     pub scopes: BTreeSet<String>,
     /// Who somebody is, at their first sign-in.
@@ -43,6 +52,15 @@ pub struct Provider {
     pub groups: GroupMapping,
     /// What it must say for a second factor to count.
     pub second_factor: SecondFactorWords,
+}
+
+/// A client that a provider knows.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct OidcClient {
+    /// What it is called there.
+    pub id: String,
+    /// How it shows that it is that.
+    pub proof: ClientProof,
 }
 
 /// How a client proves itself to a provider.
@@ -110,9 +128,50 @@ impl Trust {
     pub fn of_issuer<'a>(&'a self, issuer: &'a str) -> impl Iterator<Item = &'a WorkloadTrust> {
         self.workloads.iter().filter(move |trust| trust.issuer.url.as_str() == issuer)
     }
+
+    /// The workloads that a SPIFFE ID is.
+    pub fn of_spiffe_id<'a>(&'a self, id: &'a SpiffeId) -> impl Iterator<Item = &'a SpiffeTrust> {
+        self.spiffe.iter().filter(move |trust| trust.admits(id))
+    }
+
+    /// What a token that was given under it is told by: another trust, or another place for the domain's authorities, gives
+    /// another.
+    #[must_use]
+    pub fn digest_of(&self, trust: &SpiffeTrust) -> Digest {
+        let place = |domain: &TrustDomain| match self.domains.get(domain) {
+            Some(Bundle::Endpoint { url, .. }) => Some(url.as_str()),
+            Some(Bundle::Given(_)) | None => None,
+        };
+        let ids: Vec<_> = trust.ids.iter().map(|id| (id.to_string(), place(id.domain()))).collect();
+        Digest::of_value("spiffe trust", &(trust.workload.as_str(), ids, &trust.audience))
+    }
+
+    /// What the tokens are told by that stand under it.
+    #[must_use]
+    pub fn standing(&self) -> BTreeSet<Digest> {
+        let spiffe = self.spiffe.iter().map(|trust| self.digest_of(trust));
+        self.workloads.iter().map(WorkloadTrust::digest).chain(spiffe).collect()
+    }
+
+    /// Whether somebody's accounts at an issuer are good to sign in by.
+    #[must_use]
+    pub fn signs_in_by(&self, issuer: Digest) -> bool {
+        self.providers.values().any(|provider| provider.issuer.url.digest() == issuer)
+    }
 }
 
 impl Provider {
+    /// As what the command line is known.
+    #[must_use]
+    pub fn for_programs(&self) -> &OidcClient {
+        self.native.as_ref().unwrap_or(&self.client)
+    }
+
+    /// All that it knows us as.
+    pub fn clients(&self) -> impl Iterator<Item = &OidcClient> {
+        std::iter::once(&self.client).chain(&self.native)
+    }
+
     /// Whether what it said of a sign-in is a second factor: none is, where nothing is configured.
     #[must_use]
     pub fn shows_second_factor(&self, claims: &Claims) -> bool {

@@ -20,8 +20,8 @@ fn provider() -> Provider {
     Provider {
         title: "Corp".into(),
         issuer: issuer(),
-        client_id: "daypass".into(),
-        client: ClientProof::Public,
+        client: OidcClient { id: "daypass".into(), proof: ClientProof::Public },
+        native: None,
         scopes: BTreeSet::new(),
         names: Naming { claim: "email".into(), domain: Some("corp.example".into()) },
         provision: Provision::Never,
@@ -100,7 +100,7 @@ fn only_who_matches_every_claim_is_the_workload() {
         trust.attributes_of(&shop("x")).unwrap().iter().map(|(n, t)| (n.to_string(), t.to_owned())).collect();
     assert_eq!(read, [("ref".to_owned(), "x".to_owned())]);
     // What can't be carried is refused: a policy that forbids by it must not be passed.
-    for bad in [json!("a\nb"), json!(""), json!(["a"]), json!("é"), json!("x".repeat(256))] {
+    for bad in [json!("a\nb"), json!(""), json!(["a"]), json!("é"), json!("x".repeat(ATTRIBUTE_MAX + 1))] {
         let said = claims(json!({"ref": bad}));
         assert!(matches!(trust.attributes_of(&said), Err(BadAttribute::NotShort(_))), "{said:?}");
     }
@@ -134,4 +134,13 @@ fn groups_and_factors_are_what_was_configured_and_no_more() {
     assert!(!provider().shows_second_factor(&claims(json!({"amr": ["pwd"], "acr": "mfa"}))));
     let silent = Provider { second_factor: SecondFactorWords::default(), ..provider() };
     assert!(!silent.shows_second_factor(&said));
+}
+
+#[test]
+fn a_program_is_the_client_that_was_declared_for_it() {
+    assert_eq!(provider().for_programs().id, "daypass");
+    let native = OidcClient { id: "daypass-cli".into(), proof: ClientProof::Public };
+    let two = Provider { native: Some(native), ..provider() };
+    assert_eq!((two.for_programs().id.as_str(), two.client.id.as_str()), ("daypass-cli", "daypass"));
+    assert_eq!(two.clients().count(), 2);
 }

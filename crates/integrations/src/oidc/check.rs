@@ -9,7 +9,7 @@ use daypass_domain::{
 };
 use daypass_ports::identity::{CLOCK_SKEW, Expected, IdentityError, TokenKind};
 use daypass_wire::jwt::{Header, Unverified};
-use jsonwebtoken::{Algorithm as Signature, crypto};
+use jsonwebtoken::{Algorithm as Signature, DecodingKey, crypto};
 
 use super::{Oidc, keys::NamedBy};
 
@@ -20,7 +20,7 @@ const LOGOUT_AGE: Span = Span::from_mins(5);
 /// What every logout token says (Back-Channel Logout 1.0, 2.4).
 const LOGOUT_EVENT: &str = "http://schemas.openid.net/event/backchannel-logout";
 
-fn refused(why: impl Into<String>) -> IdentityError {
+pub(super) fn refused(why: impl Into<String>) -> IdentityError {
     IdentityError::Refused(why.into())
 }
 
@@ -55,10 +55,13 @@ fn allowed(issuer: &Issuer, header: &Header) -> Result<Algorithm, IdentityError>
 }
 
 /// RFC 8725, 3.11. ID tokens and those of workloads say `JWT` or nothing; logout tokens should say what they are.
-fn typed(header: &Header, kind: TokenKind) -> Result<(), IdentityError> {
+pub(super) fn typed(header: &Header, kind: TokenKind) -> Result<(), IdentityError> {
     let fits = match (kind, header.typ.as_deref()) {
-        (_, None | Some("jwt")) | (TokenKind::Logout, Some("logout+jwt")) => true,
-        (TokenKind::IdToken | TokenKind::Workload | TokenKind::Logout, Some(_)) => false,
+        (_, None | Some("jwt"))
+        | (TokenKind::Logout, Some("logout+jwt"))
+        // JWT-SVID, 2.3.
+        | (TokenKind::JwtSvid, Some("jose")) => true,
+        (TokenKind::IdToken | TokenKind::Workload | TokenKind::JwtSvid | TokenKind::Logout, Some(_)) => false,
     };
     if fits { Ok(()) } else { Err(refused("its header says that it is a token of another kind")) }
 }
@@ -67,7 +70,7 @@ fn typed(header: &Header, kind: TokenKind) -> Result<(), IdentityError> {
 const fn named_by(kind: TokenKind) -> NamedBy {
     match kind {
         TokenKind::IdToken => NamedBy::Issuer,
-        TokenKind::Workload | TokenKind::Logout => NamedBy::Anybody,
+        TokenKind::Workload | TokenKind::JwtSvid | TokenKind::Logout => NamedBy::Anybody,
     }
 }
 
@@ -79,6 +82,15 @@ async fn signed(
     by: NamedBy,
 ) -> Result<(), IdentityError> {
     let keys = oidc.keys_for(issuer, algorithm, read.header.kid.as_deref(), by).await?;
+    signed_by(read, algorithm, &keys)
+}
+
+/// By one of these keys.
+pub(super) fn signed_by(
+    read: &Unverified<'_>,
+    algorithm: Algorithm,
+    keys: &[DecodingKey],
+) -> Result<(), IdentityError> {
     if keys.is_empty() {
         return Err(refused("its issuer has no such key (any more)"));
     }
@@ -100,7 +112,7 @@ const fn of(algorithm: Algorithm) -> Signature {
     }
 }
 
-fn in_time(claims: &Claims, expected: &Expected<'_>) -> Result<(), IdentityError> {
+pub(super) fn in_time(claims: &Claims, expected: &Expected<'_>) -> Result<(), IdentityError> {
     let now = expected.now;
     let time = |claim: &str| match (claims.says(claim), claims.time(claim)) {
         (true, None) => Err(refused(format!("its `{claim}` is no time"))),
@@ -108,7 +120,12 @@ fn in_time(claims: &Claims, expected: &Expected<'_>) -> Result<(), IdentityError
     };
     let missing = |claim: &str| refused(format!("it says no `{claim}`"));
     let early = |at: Time| at > now + CLOCK_SKEW;
-    let issued = time("iat")?.ok_or_else(|| missing("iat"))?;
+    let issued = match (expected.kind, time("iat")?) {
+        (_, Some(issued)) => issued,
+        // JWT-SVID, 3, demands the end alone.
+        (TokenKind::JwtSvid, None) => now,
+        (TokenKind::IdToken | TokenKind::Workload | TokenKind::Logout, None) => return Err(missing("iat")),
+    };
     if early(issued) || time("nbf")?.is_some_and(early) {
         return Err(refused("it isn't good yet: look at the clocks of both"));
     }
@@ -116,7 +133,7 @@ fn in_time(claims: &Claims, expected: &Expected<'_>) -> Result<(), IdentityError
         (_, Some(ends)) => ends,
         // Back-Channel Logout 1.0 had none before its last revision.
         (TokenKind::Logout, None) => issued + LOGOUT_AGE,
-        (TokenKind::IdToken | TokenKind::Workload, None) => return Err(missing("exp")),
+        (TokenKind::IdToken | TokenKind::Workload | TokenKind::JwtSvid, None) => return Err(missing("exp")),
     };
     if ends + CLOCK_SKEW <= now {
         return Err(refused("it has expired: get a new one"));
@@ -130,7 +147,7 @@ fn in_time(claims: &Claims, expected: &Expected<'_>) -> Result<(), IdentityError
     Ok(())
 }
 
-fn addressed(claims: &Claims, expected: &Expected<'_>) -> Result<(), IdentityError> {
+pub(super) fn addressed(claims: &Claims, expected: &Expected<'_>) -> Result<(), IdentityError> {
     let audiences = claims.texts("aud");
     if !audiences.contains(&expected.audience) {
         return Err(refused("it is for another audience"));
@@ -140,15 +157,17 @@ fn addressed(claims: &Claims, expected: &Expected<'_>) -> Result<(), IdentityErr
     let ours = match (expected.kind, &authorized) {
         (TokenKind::IdToken, Some(authorized)) => authorized == expected.audience,
         (TokenKind::IdToken, None) => audiences.len() == 1,
-        (TokenKind::Workload | TokenKind::Logout, _) => true,
+        (TokenKind::Workload | TokenKind::JwtSvid | TokenKind::Logout, _) => true,
     };
     if ours { Ok(()) } else { Err(refused("it was made for another client")) }
 }
 
-fn of_kind(claims: &Claims, kind: TokenKind) -> Result<(), IdentityError> {
+pub(super) fn of_kind(claims: &Claims, kind: TokenKind) -> Result<(), IdentityError> {
     let subject = claims.text("sub").filter(|s| (1..=255).contains(&s.len()));
     let fine = match kind {
         TokenKind::IdToken | TokenKind::Workload => subject.is_some() && !claims.says("events"),
+        // Whose subject is read as a SPIFFE ID, which is stricter.
+        TokenKind::JwtSvid => claims.says("sub") && !claims.says("events"),
         TokenKind::Logout => {
             let session = claims.text("sid").filter(|s| !s.is_empty());
             let who = subject.is_some() || session.is_some();

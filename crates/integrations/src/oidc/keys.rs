@@ -143,10 +143,15 @@ impl KeySet {
     /// The keys of a set (RFC 7517, 5). One that we can't use is skipped, as the text says; a secret is never used.
     pub(super) fn read(document: &Value) -> Option<Self> {
         let listed = document.get("keys")?.as_array()?;
-        (listed.len() <= KEYS_MAX).then(|| Self(listed.iter().filter_map(Key::read).collect()))
+        (listed.len() <= KEYS_MAX).then(|| Self::of(listed))
     }
 
-    fn fitting(&self, algorithm: Algorithm, kid: Option<&str>) -> Vec<DecodingKey> {
+    /// Those of a list that we can use.
+    pub(super) fn of(listed: &[Value]) -> Self {
+        Self(listed.iter().filter_map(Key::read).collect())
+    }
+
+    pub(super) fn fitting(&self, algorithm: Algorithm, kid: Option<&str>) -> Vec<DecodingKey> {
         let named = |key: &&Key| kid.is_none_or(|kid| key.kid.as_deref() == Some(kid));
         self.0.iter().filter(|k| k.fits.contains(&algorithm)).filter(named).map(|k| k.key.clone()).collect()
     }

@@ -1,4 +1,4 @@
-//! OpenID Connect: who somebody is, on another's word. One cache of keys for people, workloads and signals.
+//! OpenID Connect, and SPIFFE: who somebody is, on another's word. One cache of keys for people, workloads and signals.
 //!
 //! | file | what |
 //! | --- | --- |
@@ -7,15 +7,19 @@
 //! | `keys` | its keys, kept for a while, fetched again when they rotate |
 //! | `check` | a token's signature, and then everything that it says (RFC 8725) |
 //! | `flow` | authorization code, userinfo, device |
+//! | `bundle` | a SPIFFE trust domain's authorities, kept for a while |
+//! | `svid` | a SPIFFE workload's token or certificate, and everything that it says |
 //!
 //! An attacker who holds an issuer that is trusted can be whoever that trust lets it name, and nobody else. One who is on
 //! the network learns nothing and changes nothing: TLS, no redirects, and every answer has a largest size and time.
 
+mod bundle;
 mod check;
 mod discovery;
 mod fetch;
 mod flow;
 mod keys;
+mod svid;
 
 use std::{
     collections::BTreeMap,
@@ -26,14 +30,14 @@ use std::{
 use async_trait::async_trait;
 use daypass_domain::{
     Time,
-    trust::{Claims, Issuer},
+    trust::{Bundle, Claims, Issuer, SpiffeId, TrustDomain},
 };
 use daypass_ports::{
-    identity::{Authorization, Client, Code, Device, Expected, Identity, IdentityError, Polled},
+    identity::{Authorization, Client, Code, Device, Expected, Identity, IdentityError, Polled, X509Svid},
     secret::Secret,
 };
 
-use self::{fetch::Fetcher, keys::Known};
+use self::{bundle::KnownBundle, fetch::Fetcher, keys::Known};
 
 /// How long what an issuer said is used.
 #[derive(Debug, Clone, Copy)]
@@ -61,13 +65,14 @@ pub struct Oidc {
     fetcher: Fetcher,
     ages: Ages,
     known: Mutex<BTreeMap<String, Arc<Known>>>,
+    bundles: Mutex<BTreeMap<String, Arc<KnownBundle>>>,
 }
 
 impl Oidc {
     /// With nothing known yet.
     #[must_use]
     pub fn new(ages: Ages) -> Self {
-        Self { fetcher: Fetcher::default(), ages, known: Mutex::default() }
+        Self { fetcher: Fetcher::default(), ages, known: Mutex::default(), bundles: Mutex::default() }
     }
 
     /// What is known of an issuer. Trust that was declared otherwise (other authorities, other keys) knows nothing yet.
@@ -85,6 +90,24 @@ impl Oidc {
 impl Identity for Oidc {
     async fn verify(&self, issuer: &Issuer, expected: &Expected<'_>, token: &str) -> Result<Claims, IdentityError> {
         check::verify(self, issuer, expected, token).await
+    }
+
+    async fn verify_jwt_svid(
+        &self,
+        domains: &BTreeMap<TrustDomain, Bundle>,
+        expected: &Expected<'_>,
+        token: &str,
+    ) -> Result<SpiffeId, IdentityError> {
+        svid::of_token(self, domains, expected, token).await
+    }
+
+    async fn verify_x509_svid(
+        &self,
+        domains: &BTreeMap<TrustDomain, Bundle>,
+        now: Time,
+        chain: &[Vec<u8>],
+    ) -> Result<X509Svid, IdentityError> {
+        svid::of_certificates(self, domains, now, chain).await
     }
 
     async fn authorize(&self, client: &Client<'_>, asked: &Authorization<'_>) -> Result<String, IdentityError> {

@@ -67,6 +67,9 @@ pub enum TokenOrigin {
         trust: Digest,
         /// What that said, of what policy reads.
         claims: Attributes,
+        /// SHA-256 of the certificate that it was given for, and is good with alone (RFC 8705, 3).
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        certificate: Option<Digest>,
     },
 }
 
@@ -75,6 +78,15 @@ impl TokenOrigin {
     #[must_use]
     pub fn is_made(&self) -> bool {
         *self == Self::Made
+    }
+
+    /// Whether it may come with this certificate, or with none: what is bound to one comes with that one only.
+    #[must_use]
+    pub fn comes_with(&self, shown: Option<&Digest>) -> bool {
+        match self {
+            Self::Made | Self::Exchanged { certificate: None, .. } => true,
+            Self::Exchanged { certificate: Some(bound), .. } => shown == Some(bound),
+        }
     }
 }
 

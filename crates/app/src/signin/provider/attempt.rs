@@ -7,7 +7,10 @@ use std::{
     sync::{Mutex, PoisonError},
 };
 
-use daypass_domain::{Digest, Name, Span, Time};
+use daypass_domain::{
+    Digest, Name, Span, Time,
+    trust::{OidcClient, Provider},
+};
 use daypass_ports::secret::Secret;
 use serde::{Deserialize, Serialize};
 
@@ -58,6 +61,16 @@ impl Return {
 pub(super) enum Kept {
     Program,
     Browser { next: String },
+}
+
+impl Kept {
+    /// As what the provider knows whoever keeps it.
+    pub(super) fn client<'a>(&self, provider: &'a Provider) -> &'a OidcClient {
+        match self {
+            Self::Program => provider.for_programs(),
+            Self::Browser { .. } => &provider.client,
+        }
+    }
 }
 
 /// What must fit when somebody comes back.

@@ -4,7 +4,7 @@ use std::net::IpAddr;
 
 use daypass_domain::{
     Name, Span,
-    trust::{Claims, ClientProof, Provider},
+    trust::{Claims, ClientProof, OidcClient, Provider},
 };
 use daypass_ports::{
     identity::{Authorization, Client, Code, Polled},
@@ -122,9 +122,11 @@ impl App {
             // Asked for, the provider says when they signed in there: only then is the age of a factor known.
             max_age: asks_when.then_some(SIGN_IN_LASTS),
         };
+        let kept = to.kept();
         // No secret is needed to send somebody there.
-        let url = self.identity.authorize(&client(&provider, None, &[]), &asked).await.map_err(of_identity)?;
-        let attempt = self.seal_attempt(&name, Way::Code { state, nonce, verifier, redirect_uri, kept: to.kept() });
+        let client = known_as(&provider, kept.client(&provider), None, &[]);
+        let url = self.identity.authorize(&client, &asked).await.map_err(of_identity)?;
+        let attempt = self.seal_attempt(&name, Way::Code { state, nonce, verifier, redirect_uri, kept });
         Ok(Began { url, attempt })
     }
 
@@ -135,8 +137,10 @@ impl App {
     pub async fn begin_device_sign_in(&self, provider: Option<&Name>, peer: IpAddr) -> Result<DeviceBegan> {
         let (name, provider) = self.provider(provider).await?;
         self.limits.take_for_code(peer, self.clock.boot())?;
-        let secret = self.client_secret(&provider).await?;
-        let begun = self.identity.begin_device(&client(&provider, secret.as_ref(), &[])).await.map_err(of_identity)?;
+        let ours = provider.for_programs();
+        let secret = self.client_secret(ours).await?;
+        let client = known_as(&provider, ours, secret.as_ref(), &[]);
+        let begun = self.identity.begin_device(&client).await.map_err(of_identity)?;
         Ok(DeviceBegan {
             user_code: begun.user_code,
             verification_uri: begun.verification_uri,
@@ -215,23 +219,25 @@ impl App {
 
     /// Whom the code names that a browser came back with, if it went from here.
     async fn redeemed(&self, attempt: &Attempt, provider: &Provider, came: &CameBack) -> Result<Claims> {
-        let Way::Code { state, nonce, verifier, redirect_uri, .. } = &attempt.way else { return Err(stale()) };
+        let Way::Code { state, nonce, verifier, redirect_uri, kept } = &attempt.way else { return Err(stale()) };
         if !bool::from(state.as_bytes().ct_eq(came.state.as_bytes())) {
             return Err(stale());
         }
         self.spend_attempt(attempt, nonce)?;
-        let secret = self.client_secret(provider).await?;
+        let ours = kept.client(provider);
+        let secret = self.client_secret(ours).await?;
         let needs = needs(provider);
-        let client = client(provider, secret.as_ref(), &needs);
+        let client = known_as(provider, ours, secret.as_ref(), &needs);
         let verifier = Secret::new(verifier.clone());
         let code = Code { code: &came.code, verifier: &verifier, redirect_uri, nonce, said: came.issuer.as_deref() };
         self.identity.redeem(&client, &code, self.now()).await.map_err(of_identity)
     }
 
     async fn polled(&self, provider: &Provider, code: &str) -> Result<Polled> {
-        let secret = self.client_secret(provider).await?;
+        let ours = provider.for_programs();
+        let secret = self.client_secret(ours).await?;
         let needs = needs(provider);
-        let client = client(provider, secret.as_ref(), &needs);
+        let client = known_as(provider, ours, secret.as_ref(), &needs);
         let code = Secret::new(code.to_owned());
         self.identity.poll_device(&client, &code, self.now()).await.map_err(of_identity)
     }
@@ -256,8 +262,8 @@ impl App {
         })
     }
 
-    async fn client_secret(&self, provider: &Provider) -> Result<Option<Secret>> {
-        match &provider.client {
+    async fn client_secret(&self, client: &OidcClient) -> Result<Option<Secret>> {
+        match &client.proof {
             ClientProof::Public => Ok(None),
             ClientProof::Secret(name) => Ok(Some(self.credentials.credential(name).await?)),
         }
@@ -278,6 +284,12 @@ fn needs(provider: &Provider) -> Vec<&str> {
     needs
 }
 
-fn client<'a>(provider: &'a Provider, secret: Option<&'a Secret>, needs: &'a [&'a str]) -> Client<'a> {
-    Client { issuer: &provider.issuer, id: &provider.client_id, secret, scopes: &provider.scopes, needs }
+/// We, as the provider knows us.
+fn known_as<'a>(
+    provider: &'a Provider,
+    client: &'a OidcClient,
+    secret: Option<&'a Secret>,
+    needs: &'a [&'a str],
+) -> Client<'a> {
+    Client { issuer: &provider.issuer, id: &client.id, secret, scopes: &provider.scopes, needs }
 }

@@ -53,7 +53,7 @@ impl<'a> Word<'a> {
         let issuer = provider.issuer.url.as_str();
         // The check of the token saw to it that there is one.
         let subject = subject_digest(issuer, &claims.text("sub").unwrap_or_default());
-        Self { name, provider, claims, subject, issuer: Digest::of_value("provider", &issuer) }
+        Self { name, provider, claims, subject, issuer: provider.issuer.url.digest() }
     }
 }
 

@@ -2,10 +2,14 @@
 //! sign-ins by it end here. With the last of them ends what came in by it: the connection secret, and open sessions. Grants
 //! go on, for whoever signs in again.
 
-use std::{collections::BTreeMap, net::IpAddr};
+use std::{
+    collections::BTreeMap,
+    net::IpAddr,
+    sync::{Mutex, PoisonError},
+};
 
 use daypass_domain::{
-    PrincipalId, Time,
+    Digest, PrincipalId, Span, Time,
     session::{Session, SessionState},
     trust::Claims,
 };
@@ -28,9 +32,37 @@ use crate::{
 
 /// Who ended a session, in its entry: no principal, but a provider's word.
 const PROVIDER: &str = "provider";
+/// How long a logout token is remembered that was done: for longer than it would be taken again.
+const REMEMBERED: Span = Span::from_mins(10);
+/// How many are remembered at most.
+const REMEMBERED_MAX: usize = 10_000;
+
+/// The logout tokens that were done, by issuer and `jti` (Back-Channel Logout 1.0, 2.6): one that is sent again does nothing.
+#[derive(Default)]
+pub(crate) struct LoggedOut(Mutex<BTreeMap<Digest, Time>>);
+
+impl LoggedOut {
+    fn was_done(&self, token: Digest, now: Time) -> bool {
+        // Times only: whole whatever a panicking thread was doing.
+        let done = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        done.get(&token).is_some_and(|until| now < *until)
+    }
+
+    /// Where there are too many to remember this one isn't: what takes away never waits for room, and what it took away stays
+    /// taken away.
+    fn is_done(&self, token: Digest, now: Time) {
+        let mut done = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if done.len() >= REMEMBERED_MAX {
+            done.retain(|_, until| now < *until);
+        }
+        if done.len() < REMEMBERED_MAX {
+            done.insert(token, now + REMEMBERED);
+        }
+    }
+}
 
 impl App {
-    /// Ends what a logout token says has ended. One that was seen before ends nothing that began after it was made.
+    /// Ends what a logout token says has ended. One that was done before does nothing.
     ///
     /// # Errors
     /// When the token is no good, or the end can't be recorded: then the provider tries again.
@@ -38,10 +70,17 @@ impl App {
         self.limits.take_for_code(peer, self.clock.boot())?;
         let (issuer, claims) = self.logout_said(token).await?;
         self.limits.give_back_code(peer, self.clock.boot());
+        // The check of the token saw to it that there is one.
+        let token = Digest::of_value("logout token", &(issuer.as_str(), claims.text("jti").unwrap_or_default()));
+        if self.logged_out.was_done(token, self.now()) {
+            return Ok(());
+        }
         let made = claims.time("iat").unwrap_or_else(|| self.now());
         for (principal, _) in self.ended_by(&issuer, &claims, made).await? {
             retry_stale!(self.try_end_by(principal, &issuer, &claims, made).await)?;
         }
+        // Only now: what couldn't be recorded is tried again by the same token.
+        self.logged_out.is_done(token, self.now());
         Ok(())
     }
 
@@ -52,8 +91,9 @@ impl App {
         let issuer = read.issuer().unwrap_or_default().to_owned();
         let trust = self.trust(&mut Commit::default()).await?;
         let mut why = refused("nobody signs in by its issuer".to_owned());
-        for provider in trust.providers.values().filter(|p| p.issuer.url.as_str() == issuer) {
-            let expected = Expected { kind: TokenKind::Logout, audience: &provider.client_id, now: self.now() };
+        let of_issuer = trust.providers.values().filter(|p| p.issuer.url.as_str() == issuer);
+        for (provider, client) in of_issuer.flat_map(|provider| provider.clients().map(move |c| (provider, c))) {
+            let expected = Expected { kind: TokenKind::Logout, audience: &client.id, now: self.now() };
             match self.identity.verify(&provider.issuer, &expected, token).await {
                 Ok(claims) => return Ok((issuer, claims)),
                 Err(error) => {

@@ -18,3 +18,4 @@ mod logout;
 pub use attempt::Return;
 pub(crate) use attempt::Spent;
 pub use begin::{Began, Came, CameBack, DeviceBegan, Finished, FinishedInBrowser, ProviderView};
+pub(crate) use logout::LoggedOut;

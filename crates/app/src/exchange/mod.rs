@@ -1,24 +1,26 @@
-//! A workload brings a token of its own, and gets one of ours for a while (RFC 8693): nothing is stored where it runs.
+//! A workload shows who it is by a token of its own (RFC 8693) or by a certificate of SPIFFE's, and gets a token of ours for
+//! a while: nothing is stored where it runs.
 //!
-//! Which tokens are which workload is declared (see [`crate::trust`]). What the token said, of what policy reads, is kept
-//! with ours, and frozen into whatever is asked by it (I2). Like every token, it never approves (I8).
+//! Who is which workload is declared (see [`crate::trust`]), and `believe` finds it. What was said, of what policy reads, is
+//! kept with ours, and frozen into whatever is asked by it (I2). Like every token, it never approves (I8).
+
+mod believe;
 
 use std::{collections::BTreeSet, net::IpAddr};
 
 use daypass_domain::{
-    Name, PrincipalId, Span, TokenId,
+    Digest, Name, PrincipalId, Span, TokenId,
     principal::{Actor, Via},
-    trust::{Attributes, Claims, WorkloadTrust},
+    trust::Attributes,
 };
 use daypass_ports::{
-    identity::{Expected, IdentityError, TokenKind},
     record::Commit,
     rows::{Token, TokenOrigin, TokenScope, key},
     secret::Secret,
 };
-use daypass_wire::jwt::Unverified;
 use serde::Serialize;
 
+use self::believe::Believed;
 use crate::{
     App, Problem, ProblemKind, Result,
     entry::{administration, event, owner_id},
@@ -33,11 +35,21 @@ const EXCHANGED_MOST: usize = 200;
 /// What it may do.
 const SCOPES: [TokenScope; 2] = [TokenScope::Read, TokenScope::Request];
 
+/// What a workload shows who it is by.
+#[derive(Debug, Clone)]
+pub enum Proof {
+    /// A token of its own: its platform's, or a JWT-SVID.
+    Token(Secret),
+    /// An X.509-SVID: the chain that it showed in the handshake, its own certificate first, DER. Whoever makes one has seen
+    /// that it holds the key.
+    Certificates(Vec<Vec<u8>>),
+}
+
 /// What a workload brings.
 #[derive(Debug, Clone)]
 pub struct ExchangeInput {
-    /// Its own token.
-    pub token: Secret,
+    /// What it shows.
+    pub proof: Proof,
     /// Which workload it wants to be, where it could be several.
     pub workload: Option<Name>,
     /// The address that it comes from.
@@ -61,21 +73,15 @@ pub struct Exchanged {
 struct Said<'a> {
     peer: IpAddr,
     issuer: &'a str,
-    subject: String,
+    subject: &'a str,
     claims: &'a Attributes,
 }
 
-/// A token that was believed.
-struct Believed {
-    trust: WorkloadTrust,
-    claims: Claims,
-}
-
 impl App {
-    /// A token of ours for a workload's own.
+    /// A token of ours for what a workload shows.
     ///
     /// # Errors
-    /// When the token is no good, nobody declared whose it is, or its issuer's keys can't be had.
+    /// When what it shows is no good, nobody declared whose it is, or its issuer's keys can't be had.
     pub async fn exchange_token(&self, input: ExchangeInput) -> Result<Exchanged> {
         self.limits.take_for_code(input.peer, self.clock.boot())?;
         self.clock_is_sound()?;
@@ -95,64 +101,32 @@ impl App {
 
     async fn try_exchange(&self, input: &ExchangeInput) -> Result<Exchanged> {
         let mut commit = Commit::default();
-        let Believed { trust, claims } = self.believe(input, &mut commit).await?;
-        let attributes = trust.attributes_of(&claims).map_err(|e| refused(format!("of what it says, {e}")))?;
-        let workload = self.workload_named(&trust.workload).await?.value.id;
-        let principal = self.active(workload).await?.ok_or_else(|| {
-            refused(format!("the workload `{}`, or the user who answers for it, is disabled", trust.workload))
-        })?;
+        let now = self.now();
+        let Believed { workload: name, trust, attributes, issuer, subject, bound } =
+            self.believe(input, &mut commit).await?;
+        let workload = self.workload_named(&name).await?.value.id;
+        let principal = self
+            .active(workload)
+            .await?
+            .ok_or_else(|| refused(format!("the workload `{name}`, or the user who answers for it, is disabled")))?;
         commit.expect(&principal);
         self.bound_exchanged(workload, &mut commit).await?;
-        let now = self.now();
         let (secret, hash) = self.new_bearer(TOKEN_PREFIX);
-        let said = Said {
-            peer: input.peer,
-            issuer: trust.issuer.url.as_str(),
-            subject: claims.text("sub").unwrap_or_default(),
-            claims: &attributes,
-        };
+        let said = Said { peer: input.peer, issuer: &issuer, subject: &subject, claims: &attributes };
         let part = self.subject_part(workload, &said);
-        let origin = TokenOrigin::Exchanged { trust: trust.digest(), claims: attributes };
+        // What is bound to a certificate is good no longer than it.
+        let lasts = bound.as_ref().map_or(EXCHANGED_LASTS, |bound| EXCHANGED_LASTS.min(bound.ends.since(now)));
+        let certificate: Option<Digest> = bound.map(|bound| bound.certificate);
+        let origin = TokenOrigin::Exchanged { trust, claims: attributes, certificate };
         let scopes = BTreeSet::from(SCOPES);
         let id = TokenId::new(now, self.id_bytes());
-        let expires = now + EXCHANGED_LASTS;
+        let expires = now + lasts;
         commit.put(&Token { id, principal: workload, hash, scopes: scopes.clone(), expires, origin });
         let mut ids = vec![("token", id.to_string()), ("principal", workload.to_string())];
         ids.extend(owner_id(workload, principal.value.person()));
         commit.entry(administration(event::TOKEN_EXCHANGED, ids, self.region().await?, vec![part]));
-        let exchanged = Exchanged { workload: trust.workload, token: secret, scopes, lasts: EXCHANGED_LASTS };
+        let exchanged = Exchanged { workload: name, token: secret, scopes, lasts };
         Ok(self.commit(commit, exchanged).await?.into_effect())
-    }
-
-    /// The one trust under which the token is good.
-    async fn believe(&self, input: &ExchangeInput, commit: &mut Commit) -> Result<Believed> {
-        let token = input.token.expose();
-        let read = Unverified::parse(token).map_err(|e| refused(format!("the token is refused: {e}")))?;
-        let issuer = read.issuer().unwrap_or_default().to_owned();
-        let all = self.trust(commit).await?;
-        let (mut found, mut why): (Vec<Believed>, Option<IdentityError>) = (Vec::new(), None);
-        let mut known = false;
-        for trust in all.of_issuer(&issuer).filter(|t| input.workload.as_ref().is_none_or(|w| *w == t.workload)) {
-            known = true;
-            let expected = Expected { kind: TokenKind::Workload, audience: &trust.audience, now: self.now() };
-            match self.identity.verify(&trust.issuer, &expected, token).await {
-                Ok(claims) if trust.admits(&claims) => found.push(Believed { trust: trust.clone(), claims }),
-                Ok(_) => {}
-                Err(error) => why = Some(error),
-            }
-        }
-        let several = found.iter().any(|one| found.iter().any(|other| one.trust.workload != other.trust.workload));
-        match (found.pop(), why) {
-            (Some(_), _) if several => Err(Problem::invalid(
-                "several_workloads",
-                "the token could be that of several workloads",
-                "say which: `workload=NAME`",
-            )),
-            (Some(believed), _) => Ok(believed),
-            (None, Some(error)) => Err(crate::signin::of_identity(error)),
-            (None, None) if known => Err(refused("the token is good, and nobody declared whose it is".to_owned())),
-            (None, None) => Err(refused("nobody declared that tokens of its issuer are taken".to_owned())),
-        }
     }
 
     async fn bound_exchanged(&self, workload: PrincipalId, commit: &mut Commit) -> Result<()> {
