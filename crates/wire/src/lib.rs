@@ -7,7 +7,9 @@
 //! - [`postgres`]: the PostgreSQL frontend/backend protocol, version 3: the client's door, the target's
 //!   handshake, and the relay between them.
 //! - [`jwt`]: signed tokens as they come from outside, read and not yet believed.
+//! - [`secevent`]: security event tokens, and what is said where they are polled.
 
 pub mod jwt;
 pub mod postgres;
 pub mod scram;
+pub mod secevent;
