@@ -344,7 +344,10 @@ fn others_can_give(missing: &Missing) -> bool {
         | Lack::Ticket { .. }
         | Lack::SecondFactor { .. }
         | Lack::ShorterTime { .. }
-        | Lack::Purpose { .. } => false,
+        | Lack::Purpose { .. }
+        | Lack::LowerRisk { .. }
+        | Lack::CompliantDevice
+        | Lack::Assurance { .. } => false,
     };
     missing.ways.iter().any(|way| way.lacks.iter().all(approval))
 }

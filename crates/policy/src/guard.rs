@@ -13,6 +13,7 @@ use daypass_domain::{
     principal::{Kind, Principal, Standing},
     request::{Purpose, TicketRef},
     resource::Labels,
+    signals::{AssuranceLevel, Compliance, RiskLevel, Since, Told},
     trust::{ATTRIBUTES_MAX, Attributes},
 };
 
@@ -139,7 +140,8 @@ impl MadeUp {
         let asking = |asked: &AskedFacts| AskedFacts { claims: said.clone(), ..asked.clone() };
         let Some(first) = self.asked.first() else { return Ok(()) };
         let used = Use { resource: thing.clone(), role: role.clone(), asked: asking(first), approvals: Vec::new() };
-        let mut input = Input { at, principal: party.clone(), act: Act::Use(Box::new(used)) };
+        let principal = Party { told: aged(&party.told, at), ..party.clone() };
+        let mut input = Input { at, principal, act: Act::Use(Box::new(used)) };
         // What Cedar won't take is a no when it is judged, too.
         let Ok(case) = Case::of(&input) else { return Ok(()) };
         for asked in &self.asked {
@@ -309,7 +311,51 @@ fn parties(literals: &Literals) -> Vec<Party> {
             }
         }
     }
-    parties
+    let told = told(literals);
+    parties.iter().flat_map(|p| told.iter().map(|t| Party { told: t.clone(), ..p.clone() })).collect()
+}
+
+/// What transmitters of signals could say of somebody: nothing, and each thing that policies read, of each age that they
+/// compare. Counted from a moment that is zero; see [`aged`].
+fn told(literals: &Literals) -> Vec<Told> {
+    let since = |age: i64| Time::from_micros(age.saturating_mul(-1_000_000));
+    let ages = |attribute: &str| {
+        let around = literals.numbers.iter().flat_map(|n| [n.saturating_sub(1), *n, n.saturating_add(1)]);
+        let read = around.filter(|n| (0..=AGE_MAX_S).contains(n) && literals.reads(attribute));
+        read.chain([0]).collect::<BTreeSet<i64>>()
+    };
+    let mut all = vec![Told::default()];
+    if literals.reads("risk_level") || literals.reads("risk_age_s") {
+        let said = |age| RiskLevel::ALL.map(|what| Some(Since { what, at: since(age) }));
+        let each: Vec<_> = ages("risk_age_s").into_iter().flat_map(said).chain([None]).collect();
+        all = all.iter().flat_map(|t| each.iter().map(|risk| Told { risk: risk.clone(), ..t.clone() })).collect();
+    }
+    if literals.reads("device_compliance") || literals.reads("device_age_s") {
+        let said = |age| Compliance::ALL.map(|what| Some(Since { what, at: since(age) }));
+        let each: Vec<_> = ages("device_age_s").into_iter().flat_map(said).chain([None]).collect();
+        all = all.iter().flat_map(|t| each.iter().map(|device| Told { device: device.clone(), ..t.clone() })).collect();
+    }
+    if literals.reads("assurance_level") || literals.reads("assurance_age_s") {
+        let levels = literals.strings.iter().map(String::as_str).chain(["none-that-is-named"]);
+        let levels: Vec<AssuranceLevel> = levels.filter_map(|l| AssuranceLevel::new(None, l).ok()).collect();
+        let said = |age| levels.iter().map(move |what| Some(Since { what: what.clone(), at: since(age) }));
+        let each: Vec<_> = ages("assurance_age_s").into_iter().flat_map(said).chain([None]).collect();
+        let with = |t: &Told| each.iter().map(|a| Told { assurance: a.clone(), ..t.clone() }).collect::<Vec<_>>();
+        all = all.iter().flat_map(with).collect();
+    }
+    all
+}
+
+/// The oldest that anything made up is: some thousand years.
+const AGE_MAX_S: i64 = 100_000_000_000;
+
+/// The same, as it would be at this moment.
+fn aged(told: &Told, at: Time) -> Told {
+    fn moved<T: Clone>(since: &Option<Since<T>>, at: Time) -> Option<Since<T>> {
+        let then = |since: &Since<T>| Time::from_micros(since.at.micros().saturating_add(at.micros()));
+        since.as_ref().map(|since| Since { what: since.what.clone(), at: then(since) })
+    }
+    Told { risk: moved(&told.risk, at), device: moved(&told.device, at), assurance: moved(&told.assurance, at) }
 }
 
 /// Unlabelled resources with a role: of each name, owned by each group, in each region and with each tag that a string
@@ -407,5 +453,6 @@ fn id(n: u8) -> PrincipalId {
 
 fn user(n: u8, called: Name, groups: BTreeSet<Name>) -> Party {
     let of = Principal { id: id(n), name: called.clone(), kind: Kind::User, standing: Standing::Active };
-    Party { id: of.id, name: called, person: of.person(), kind: PartyKind::User, active: true, groups }
+    let told = Told::default();
+    Party { id: of.id, name: called, person: of.person(), kind: PartyKind::User, active: true, groups, told }
 }

@@ -102,7 +102,10 @@ pub fn who_could(ways: &[Way]) -> String {
             | Lack::Ticket { .. }
             | Lack::SecondFactor { .. }
             | Lack::ShorterTime { .. }
-            | Lack::Purpose { .. } => {}
+            | Lack::Purpose { .. }
+            | Lack::LowerRisk { .. }
+            | Lack::CompliantDevice
+            | Lack::Assurance { .. } => {}
         }
     }
     names.sort_unstable();

@@ -6,6 +6,7 @@ mod guards;
 mod laws;
 mod quorums;
 mod reading;
+mod signals;
 
 use std::collections::{BTreeMap, BTreeSet};
 

@@ -48,6 +48,33 @@ pub enum Bar {
         /// When they were reset.
         since: Time,
     },
+    /// Whoever signs in may look, and show or enrol a second factor, and nothing else: a signal said that a credential of
+    /// theirs is revoked.
+    UntilShown {
+        /// When it was revoked. What was shown before counts for nothing.
+        since: Time,
+    },
+}
+
+impl Bar {
+    /// What is left of it once a second factor was shown at that time.
+    #[must_use]
+    pub fn after_showing(self, at: Time) -> Self {
+        match self {
+            Self::UntilShown { since } if since <= at => Self::None,
+            Self::None | Self::UntilEnrolled { .. } | Self::UntilShown { .. } => self,
+        }
+    }
+
+    /// What it becomes when a credential was revoked at that time: what is stricter stays.
+    #[must_use]
+    pub fn after_revoking(self, at: Time) -> Self {
+        match self {
+            Self::UntilEnrolled { .. } => self,
+            Self::None => Self::UntilShown { since: at },
+            Self::UntilShown { since } => Self::UntilShown { since: since.max(at) },
+        }
+    }
 }
 
 /// A way to show a second factor.
