@@ -7,6 +7,7 @@
 //! | `keys` | its keys, kept for a while, fetched again when they rotate |
 //! | `check` | a token's signature, and then everything that it says (RFC 8725) |
 //! | `flow` | authorization code, userinfo, device |
+//! | `signals` | what a transmitter says of itself, and asking it for signals (SSF 1.0, RFC 8936) |
 //!
 //! An attacker who holds an issuer that is trusted can be whoever that trust lets it name, and nobody else. One who is on
 //! the network learns nothing and changes nothing: TLS, no redirects, and every answer has a largest size and time.
@@ -16,6 +17,7 @@ mod discovery;
 mod fetch;
 mod flow;
 mod keys;
+mod signals;
 
 use std::{
     collections::BTreeMap,
@@ -26,12 +28,14 @@ use std::{
 use async_trait::async_trait;
 use daypass_domain::{
     Time,
-    trust::{Claims, Issuer},
+    trust::{Claims, Issuer, IssuerUrl},
 };
 use daypass_ports::{
     identity::{Authorization, Client, Code, Device, Expected, Identity, IdentityError, Polled},
     secret::Secret,
+    signals::Listener,
 };
+use daypass_wire::secevent::poll::{Answered, Asked};
 
 use self::{fetch::Fetcher, keys::Known};
 
@@ -101,5 +105,13 @@ impl Identity for Oidc {
 
     async fn poll_device(&self, client: &Client<'_>, code: &Secret, now: Time) -> Result<Polled, IdentityError> {
         flow::poll_device(self, client, code, now).await
+    }
+
+    async fn poll_signals(&self, by: &Listener<'_>, at: &IssuerUrl, asked: &Asked) -> Result<Answered, IdentityError> {
+        signals::poll(self, by, at, asked).await
+    }
+
+    async fn ask_to_verify(&self, by: &Listener<'_>, stream: &str, state: &str) -> Result<(), IdentityError> {
+        signals::ask_to_verify(self, by, stream, state).await
     }
 }
