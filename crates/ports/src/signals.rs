@@ -123,6 +123,9 @@ pub struct Received {
     pub outcome: Outcome,
     /// Where what it says is kept.
     pub content: PayloadId,
+    /// Whom it names, sealed, in base64, where nobody is known by that. // I9
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub subject: Option<String>,
 }
 
 /// What became of a signal.
