@@ -189,7 +189,7 @@ impl App {
         })
     }
 
-    /// The last signals of a transmitter, newest first: those of nobody who is known too.
+    /// The last signals of a transmitter, newest last: those of nobody who is known too.
     ///
     /// # Errors
     /// When policy doesn't permit it, or there is no such transmitter.
@@ -197,13 +197,12 @@ impl App {
         self.may_administer(actor, SIGNALS).await?;
         self.declared_named(name).await?;
         let mut rows = self.store_ref().find::<Received>(signal_key::TRANSMITTER, name.as_str()).await?;
-        rows.sort_by_key(|row| std::cmp::Reverse(row.value.at));
-        rows.truncate(SHOWN_MOST);
-        let mut views = Vec::with_capacity(rows.len());
-        for row in rows {
+        rows.sort_by_key(|row| row.value.content);
+        let mut views = Vec::with_capacity(rows.len().min(SHOWN_MOST));
+        for row in rows.split_off(rows.len().saturating_sub(SHOWN_MOST)) {
             let Received { at, events, outcome, content, subject, .. } = row.value;
             let principal = match outcome.principal() {
-                Some(id) => Some(self.name_of_principal(id).await?),
+                Some(id) => Some(self.name_of(id).await?),
                 None => None,
             };
             let subject = subject.map(|sealed| self.unseal_subject(name, &sealed)).transpose()?;

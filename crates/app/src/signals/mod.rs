@@ -30,7 +30,7 @@ mod receive;
 mod subject;
 mod verify;
 
-use daypass_domain::{Name, PrincipalId, Time, signals::Transmitter};
+use daypass_domain::{Name, PayloadId, Time, signals::Transmitter};
 use daypass_ports::{
     record::Read,
     signals::{Declared, StreamState},
@@ -112,7 +112,7 @@ pub struct SignalView {
     /// Whom it named, where nobody is known by that.
     pub subject: Option<String>,
     /// Where what it says is kept.
-    pub content: daypass_domain::PayloadId,
+    pub content: PayloadId,
 }
 
 /// On whose word something was done, in entries: no principal, but a transmitter's.
@@ -129,9 +129,5 @@ impl App {
             next: "list them with `daypass signals list`".to_owned(),
             ..Problem::not_found("transmitter", name)
         })
-    }
-
-    async fn name_of_principal(&self, id: PrincipalId) -> Result<Name> {
-        Ok(self.principal(id).await?.value.name)
     }
 }

@@ -156,26 +156,24 @@ impl App {
         let answered = self.identity.poll_signals(&by, &place, asked).await.map_err(|error| away(&error))?;
         for (jti, token) in answered.sets {
             match self.take_signal(declared, &token).await? {
-                Reception::Taken => drop(tell.acks.insert(jti)),
-                Reception::Refused(why) => drop(tell.refused.insert(jti, why.told())),
+                Reception::Taken => {
+                    tell.acks.insert(jti);
+                }
+                Reception::Refused(why) => {
+                    tell.refused.insert(jti, why.told());
+                }
             }
         }
         Ok(answered.more)
     }
 
-    /// Which transmitters can't be heard now, and why: for whoever looks whether the server does its work.
+    /// How many transmitters can't be heard now: for whoever looks whether the server does its work.
     ///
     /// # Errors
     /// When the store doesn't answer.
-    pub async fn unheard(&self) -> Result<Vec<String>> {
-        let mut unheard = Vec::new();
-        for declared in self.store_ref().all::<Declared>().await? {
-            let name = declared.value.name;
-            if let Some(Failing { since, why }) = self.streams.seen(&name).failing {
-                unheard.push(format!("{name} since {since}: {why}"));
-            }
-        }
-        Ok(unheard)
+    pub async fn unheard(&self) -> Result<usize> {
+        let all = self.store_ref().all::<Declared>().await?;
+        Ok(all.iter().filter(|declared| self.streams.seen(&declared.value.name).failing.is_some()).count())
     }
 }
 

@@ -15,7 +15,7 @@ use daypass_ports::{
 use serde_json::{Value, json};
 
 use crate::things::{
-    approve, change, grant, notice, pending, request, session, spare, spare_group, spare_user, statement,
+    approve, change, grant, notice, pending, request, session, spare, spare_group, spare_user, statement, transmitter,
 };
 use crate::world::{Ask, PASSWORD, Reply, World, golden, wish};
 
@@ -32,7 +32,7 @@ const CALLERS: [(&str, &str); 8] = [
 ];
 
 /// What can succeed only once, or takes a code of this moment: audited by the test named here.
-const ELSEWHERE: [(&str, &str); 18] = [
+const ELSEWHERE: [(&str, &str); 20] = [
     ("/v1/token", "identity::a_job_gets_a_token_for_its_own_and_both_are_in_its_entries"),
     ("/v1/signin/oidc/finish", "crates/daypass/tests/house/oidc.rs"),
     ("/signin/oidc/callback", "crates/daypass/tests/house/oidc_pages.rs"),
@@ -49,6 +49,8 @@ const ELSEWHERE: [(&str, &str); 18] = [
     ("/factors/passkeys/{id}/remove", "factors::the_last_second_factor_stays"),
     ("/factors/recovery-codes", "factors::recovery_codes_are_made_and_each_is_good_once"),
     ("/welcome", "factors::an_invitation_is_taken_up_on_a_page"),
+    ("/signals/{name}", "house: signals::what_is_no_signal_is_refused_and_said"),
+    ("/v1/signals/{name}/verify", "house: signals::a_transmitter_that_is_asked_is_heard"),
     // There is no target here: the whole house has one.
     ("/v1/requests/{id}/look", "house: statements::a_look_estimates_and_changes_nothing"),
     ("/v1/grants/{id}/run", "house: statements::an_approved_update_runs_once_and_nothing_of_it_is_left"),
@@ -212,6 +214,11 @@ async fn call(world: &World, route: &Route, caller: &str, person: &str) -> Ask {
     match route.face {
         Face::People => return page(world, route, caller, person).await,
         Face::Directories => return scim(world, route, caller).await,
+        // Whoever calls: it is the secret of a transmitter that counts.
+        Face::Transmitters => {
+            let ask = Ask::post("/signals/nobody", json!("made up")).header("content-type", "application/secevent+jwt");
+            return Ask { bearer: world.bearers.get(caller).cloned(), ..ask };
+        }
         Face::Programs => {}
     }
     let signature = format!("{route:?}");
@@ -262,6 +269,13 @@ async fn call(world: &World, route: &Route, caller: &str, person: &str) -> Ask {
             let connector = spare(world, "bob").await;
             post(route.path, json!({"name": world.fresh("directory"), "connector": connector, "groups": []}))
         }
+        "POST /v1/signals" => post(
+            route.path,
+            json!({"name": world.fresh("transmitter"), "issuer": "https://t.example", "audience": "d", "directory": "okta"}),
+        ),
+        "DELETE /v1/signals/{name}" => put(format!("/v1/signals/{}", transmitter(world).await)),
+        "GET /v1/signals/{name}/received" => put(format!("/v1/signals/{}/received", transmitter(world).await)),
+        "POST /v1/signals/{name}/verify" => put(format!("/v1/signals/{}/verify", transmitter(world).await)),
         "POST /v1/groups" => post(route.path, json!({"name": world.fresh("group")})),
         "POST /v1/principals/{name}/disable" => put(format!("/v1/principals/{}/disable", spare(world, "bob").await)),
         "POST /v1/principals/{name}/enable" => put("/v1/principals/carol/enable".to_owned()),
@@ -351,6 +365,7 @@ async fn call(world: &World, route: &Route, caller: &str, person: &str) -> Ask {
         | "GET /v1/principals"
         | "GET /v1/groups"
         | "GET /v1/directories"
+        | "GET /v1/signals"
         | "GET /v1/resources"
         | "GET /v1/policy"
         | "GET /v1/trust"
