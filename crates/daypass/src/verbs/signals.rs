@@ -106,7 +106,7 @@ pub async fn signals(context: &Context, verb: SignalsVerb) -> Result<(), Failure
                 let mut rows = Rows::new(&["at", "events", "outcome", "about"], "No signals.");
                 for one in all {
                     let about = one.principal.as_deref().or(one.subject.as_deref()).unwrap_or_default();
-                    rows.row([&words::time(one.at), &one.events.join(", "), &one.outcome, &say::shown(about)]);
+                    rows.row([&words::time(one.at), &one.events.join(", "), &one.outcome, about]);
                 }
                 rows.text()
             })

@@ -233,6 +233,17 @@ mod tests {
     }
 
     #[test]
+    fn what_was_shown_before_a_credential_was_revoked_lifts_no_bar() {
+        let at = Time::from_micros;
+        let barred = Bar::None.after_revoking(at(10));
+        assert_eq!(barred.after_showing(at(9)), barred);
+        assert_eq!(barred.after_showing(at(10)), Bar::None);
+        assert_eq!(barred.after_revoking(at(5)), barred, "an older word lifts nothing");
+        let reset = Bar::UntilEnrolled { since: at(1) };
+        assert_eq!((reset.after_revoking(at(10)), reset.after_showing(at(20))), (reset, reset));
+    }
+
+    #[test]
     fn recovery_codes_alone_are_no_second_factor() {
         let id = PrincipalId::new(Time::from_micros(0), [1; 10]);
         let code = RecoveryCode { hash: Digest::of(b"x") };
