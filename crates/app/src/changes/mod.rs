@@ -7,7 +7,7 @@
 //!
 //! # What one administrator alone could try, to reach a target that they couldn't reach before
 //!
-//! Each row has a test in `tests/admin/four_eyes.rs`.
+//! Each row has a test in `tests/admin/four_eyes.rs`; that of signals is in `tests/admin/signals.rs`.
 //!
 //! | the try | what stops it |
 //! | --- | --- |
