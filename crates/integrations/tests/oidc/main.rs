@@ -4,3 +4,4 @@ mod flow;
 mod hostile;
 mod issuer;
 mod keys;
+mod signals;

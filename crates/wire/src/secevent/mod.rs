@@ -142,7 +142,9 @@ pub(crate) fn micros(value: &Value) -> Option<i64> {
     const MILLIS_FROM: f64 = 100_000_000_000.0;
     let said = value.as_f64()?;
     let seconds = if said >= MILLIS_FROM { said / 1e3 } else { said };
+    let seconds = Some(seconds).filter(|s| (0.0..=LAST_S).contains(s))?;
     // Within these bounds it fits, and what is below a microsecond means nothing.
     #[allow(clippy::cast_possible_truncation)]
-    (0.0..=LAST_S).contains(&seconds).then_some((seconds * 1e6) as i64)
+    let micros = (seconds * 1e6) as i64;
+    Some(micros)
 }
