@@ -17,8 +17,9 @@ use crate::{
     fault::{Fault, Result},
     idempotent, pages,
     route::{Access, Face, Once, ReadBody, Route},
-    scim, signals,
+    scim,
     serve::{Peer, Stopping},
+    signals,
     state::Control,
 };
 

@@ -103,9 +103,8 @@ impl Transmitter {
     /// # Errors
     /// When the declaration makes no sense.
     pub fn signer(&self) -> Result<Issuer, BadTransmitter> {
-        let address = |field, text: &str| {
-            text.parse::<IssuerUrl>().map_err(|why| BadTransmitter::Address { field, why })
-        };
+        let address =
+            |field, text: &str| text.parse::<IssuerUrl>().map_err(|why| BadTransmitter::Address { field, why });
         let algorithms: Option<BTreeSet<Algorithm>> = self.algorithms.iter().map(|a| Algorithm::named(a)).collect();
         let algorithms = algorithms.filter(|all| !all.is_empty()).ok_or(BadTransmitter::Algorithms)?;
         let keys = match &self.jwks {
@@ -333,9 +332,7 @@ impl Sayings {
     /// Hears one more. What is older than what was heard changes nothing, in whatever order they come.
     pub fn hear(&mut self, saying: Saying) -> Hearing {
         let same = |kept: &&mut Saying| {
-            kept.transmitter == saying.transmitter
-                && kept.device == saying.device
-                && kept.fact.same_kind(&saying.fact)
+            kept.transmitter == saying.transmitter && kept.device == saying.device && kept.fact.same_kind(&saying.fact)
         };
         match self.0.iter_mut().find(same) {
             // Of one moment, the last that comes counts: it was said last.

@@ -219,9 +219,8 @@ fn said(at: Time, told: &Told) -> impl Iterator<Item = Pair> {
         (name, age): (&'static str, &'static str),
         value: impl Fn(&T) -> Value,
     ) -> impl Iterator<Item = Pair> {
-        let pairs = since.map(|since| {
-            [(name, value(&since.what)), (age, Value::new_long(at.since(since.at).secs().max(0)))]
-        });
+        let pairs =
+            since.map(|since| [(name, value(&since.what)), (age, Value::new_long(at.since(since.at).secs().max(0)))]);
         pairs.into_iter().flatten()
     }
     let risk = pairs(at, told.risk.as_ref(), ("risk_level", "risk_age_s"), |r| entity(EntityKind::Risk, r.as_str()));

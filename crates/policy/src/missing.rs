@@ -347,7 +347,8 @@ fn picks_of_told(policies: &PolicySet, told: &Told) -> Vec<Pick> {
     if literals.reads("risk_level") {
         // The highest first: whoever is less of a risk than that is so as well.
         let lower = |level: &RiskLevel| told.risk.as_ref().is_none_or(|now| *level < now.what);
-        let anew = |level: &RiskLevel| literals.reads("risk_age_s") && told.risk.as_ref().is_some_and(|r| r.what == *level);
+        let anew =
+            |level: &RiskLevel| literals.reads("risk_age_s") && told.risk.as_ref().is_some_and(|r| r.what == *level);
         picks.extend(RiskLevel::ALL.into_iter().rev().filter(|l| lower(l) || anew(l)).map(Pick::Risk));
     }
     let compliant = told.device.as_ref().is_some_and(|now| now.what == Compliance::Compliant);

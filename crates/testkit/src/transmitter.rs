@@ -110,5 +110,6 @@ fn pair() -> EcdsaKeyPair {
 fn keys(key: &EcdsaKeyPair) -> String {
     let point = key.public_key().as_ref();
     let (x, y) = (BASE64URL_NOPAD.encode(&point[1..33]), BASE64URL_NOPAD.encode(&point[33..]));
-    json!({"keys": [{"kty": "EC", "crv": "P-256", "x": x, "y": y, "kid": "one", "use": "sig", "alg": "ES256"}]}).to_string()
+    json!({"keys": [{"kty": "EC", "crv": "P-256", "x": x, "y": y, "kid": "one", "use": "sig", "alg": "ES256"}]})
+        .to_string()
 }

@@ -101,7 +101,10 @@ fn what_is_no_such_token_is_refused_and_said() {
         (json!({"events": null}), BadSet::Lacks("events")),
         (json!({"events": {}}), BadSet::Lacks("events")),
         (json!({"events": {"x": 1}}), BadSet::Lacks("events")),
-        (json!({"events": (0..9).map(|n| (n.to_string(), json!({}))).collect::<serde_json::Map<_, _>>()}), BadSet::TooManyEvents),
+        (
+            json!({"events": (0..9).map(|n| (n.to_string(), json!({}))).collect::<serde_json::Map<_, _>>()}),
+            BadSet::TooManyEvents,
+        ),
     ];
     for (other, why) in cases {
         assert_eq!(read(&but(other.clone())), Err(why), "{other}");
@@ -124,8 +127,12 @@ fn events_are_what_their_standards_call_them() {
     assert_eq!(of("risc/event-type/account-disabled", json!({"reason": "hijacking"})), What::AccountDisabled);
     assert_eq!(of("risc/event-type/account-purged", json!({})), What::AccountPurged);
     assert_eq!(of("risc/event-type/account-enabled", json!({})), What::AccountEnabled);
-    assert_eq!(of("risc/event-type/credential-compromise", json!({"credential_type": "password"})), What::CredentialCompromise);
-    let change = |word: &str| of("caep/event-type/credential-change", json!({"credential_type": "pin", "change_type": word}));
+    assert_eq!(
+        of("risc/event-type/credential-compromise", json!({"credential_type": "password"})),
+        What::CredentialCompromise
+    );
+    let change =
+        |word: &str| of("caep/event-type/credential-change", json!({"credential_type": "pin", "change_type": word}));
     assert_eq!(change("revoke"), What::CredentialChange(CredentialChange::Revoked));
     assert_eq!(change("delete"), What::CredentialChange(CredentialChange::Deleted));
     assert_eq!(change("create"), What::CredentialChange(CredentialChange::Created));
@@ -133,8 +140,12 @@ fn events_are_what_their_standards_call_them() {
     let said = What::AssuranceLevel { namespace: Some("NIST-AAL".into()), level: "nist-aal2".into() };
     assert_eq!(of("caep/event-type/assurance-level-change", level), said);
     let device = json!({"previous_status": "compliant", "current_status": "not-compliant"});
-    assert_eq!(of("caep/event-type/device-compliance-change", device), What::DeviceCompliance(Compliance::NotCompliant));
-    let risk = |of: &str| json!({"principal": of, "current_level": "HIGH", "risk_reason": "PASSWORD_FOUND_IN_DATA_BREACH"});
+    assert_eq!(
+        of("caep/event-type/device-compliance-change", device),
+        What::DeviceCompliance(Compliance::NotCompliant)
+    );
+    let risk =
+        |of: &str| json!({"principal": of, "current_level": "HIGH", "risk_reason": "PASSWORD_FOUND_IN_DATA_BREACH"});
     let said = |of| What::RiskLevel { of, level: Risk::High };
     assert_eq!(of("caep/event-type/risk-level-change", risk("USER")), said(RiskOf::Person));
     assert_eq!(of("caep/event-type/risk-level-change", risk("TENANT")), said(RiskOf::Many));

@@ -187,11 +187,17 @@ impl App {
                 prepared.turn = Turn::Enabled(id);
                 Ok(event::DIRECTORY_USER_CHANGED)
             }
-            (Step::Stays, Standing::Active | Standing::Disabled { .. } | Standing::DisabledBySignal { .. }) => Ok(event::DIRECTORY_USER_CHANGED),
+            (Step::Stays, Standing::Active | Standing::Disabled { .. } | Standing::DisabledBySignal { .. }) => {
+                Ok(event::DIRECTORY_USER_CHANGED)
+            }
         }
     }
 
-    pub(crate) async fn user_said(&self, directory: &Directory, user_name: &str) -> Result<Option<Read<DirectoryUser>>> {
+    pub(crate) async fn user_said(
+        &self,
+        directory: &Directory,
+        user_name: &str,
+    ) -> Result<Option<Read<DirectoryUser>>> {
         let hash = self.said_name(directory, user_name);
         let found = self.store_ref().find::<DirectoryUser>(directory_key::SAID_NAME, &hash).await?;
         Ok(found.into_iter().find(|row| row.value.directory == directory.name))

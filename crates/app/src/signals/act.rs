@@ -80,7 +80,9 @@ impl App {
         let matched = self.whom(declared, &set.subject).await?;
         let signal = Signal { declared, set, meaning, token, jti, matched, received };
         match (matched, meaning.taking) {
-            (Matched::Nobody | Matched::Several, _) | (_, Taking::Nothing) => self.write(&signal, Taking::Nothing).await?,
+            (Matched::Nobody | Matched::Several, _) | (_, Taking::Nothing) => {
+                self.write(&signal, Taking::Nothing).await?
+            }
             (Matched::Person(whom), Taking::Sessions | Taking::Credentials) => self.end_sign_ins(&signal, whom).await?,
             (Matched::Person(whom), Taking::Account) => {
                 let disabled = self.cut_around(whom, self.write(&signal, Taking::Account)).await;

@@ -51,7 +51,9 @@ impl App {
         }
         if hash.is_some() && hash != had {
             prepared.words.push(match had {
-                Some(_) => format!("give `{name}` another secret; the one that it has is good for nothing from then on"),
+                Some(_) => {
+                    format!("give `{name}` another secret; the one that it has is good for nothing from then on")
+                }
                 None => format!("give `{name}` a secret, which it shows with each signal"),
             });
         }

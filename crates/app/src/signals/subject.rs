@@ -99,9 +99,7 @@ impl App {
                 }
             }
             Identifier::Email(name) | Identifier::Account(name) => match &known.directory {
-                Some(directory) => {
-                    Ok(self.user_said(directory, name).await?.map(|row| row.value.principal))
-                }
+                Some(directory) => Ok(self.user_said(directory, name).await?.map(|row| row.value.principal)),
                 None => Ok(None),
             },
             Identifier::Opaque(id) => match &known.directory {

@@ -349,7 +349,8 @@ async fn whom_nobody_knows_is_kept_and_shown_and_several_are_none() {
     assert_eq!(house.send(&of(both)).await, Reception::Taken);
     assert_eq!(house.last().await, "ambiguous");
     assert!(house.world.app.authenticate(carol.token.expose()).await.is_ok(), "nobody is out");
-    let same = json!({"format": "aliases", "identifiers": [iss_sub(PROVIDER, "carol"), {"format": "email", "email": "x@y"}]});
+    let same =
+        json!({"format": "aliases", "identifiers": [iss_sub(PROVIDER, "carol"), {"format": "email", "email": "x@y"}]});
     assert_eq!(house.send(&of(same)).await, Reception::Taken);
     assert!(house.world.app.authenticate(carol.token.expose()).await.is_err());
 }

@@ -7,7 +7,11 @@ use daypass_api::signals::{
 };
 
 use super::{Context, changes, output::Rows, words};
-use crate::{client::signals as calls, failure::{Exit, Failure}, say};
+use crate::{
+    client::signals as calls,
+    failure::{Exit, Failure},
+    say,
+};
 
 /// How long it is waited for a verification to arrive.
 const PATIENCE: Duration = Duration::from_secs(30);

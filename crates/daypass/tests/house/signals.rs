@@ -26,15 +26,18 @@ fn what_is_signalled_is_dead_at_the_gateway_and_at_the_target() {
     transmitter.sends(&world, "okta", &["--directory", "okta"]);
     let issuer = transmitter.issuer.clone();
     let iss_sub = |who: &str| json!({"format": "iss_sub", "iss": issuer, "sub": format!("00u-{who}")});
-    let complex = |who: Value| {
-        json!({"format": "complex", "user": who, "session": {"format": "opaque", "id": "s"}, "tenant": {"format": "opaque", "id": "t"}})
-    };
+    let complex = |who: Value| json!({"format": "complex", "user": who, "session": {"format": "opaque", "id": "s"}, "tenant": {"format": "opaque", "id": "t"}});
     let leaving = [
         ("carol@example.com", REVOKED, iss_sub("carol@example.com"), "signalled"),
         ("dave@example.com", REVOKED, complex(json!({"format": "email", "email": "Dave@example.com"})), "signalled"),
         ("erin@example.com", "risc/event-type/credential-compromise", iss_sub("erin@example.com"), "signalled"),
         ("frank@example.com", DISABLED, json!({"format": "account", "uri": "acct:frank@example.com"}), "disabled"),
-        ("grace@example.com", "risc/event-type/account-purged", json!({"format": "opaque", "id": "00u-grace@example.com"}), "disabled"),
+        (
+            "grace@example.com",
+            "risc/event-type/account-purged",
+            json!({"format": "opaque", "id": "00u-grace@example.com"}),
+            "disabled",
+        ),
     ];
     for (user_name, event, subject, cause) in leaving {
         okta.makes(user_name);
@@ -165,9 +168,9 @@ fn a_transmitter_that_is_asked_is_heard() {
 
 fn readiness(world: &World) -> Value {
     let client = client(&fs::read(world.authority()).unwrap());
-    let text = tokio::runtime::Runtime::new().unwrap().block_on(async {
-        client.get(format!("{}/readyz", world.url())).send().await.unwrap().text().await.unwrap()
-    });
+    let text = tokio::runtime::Runtime::new()
+        .unwrap()
+        .block_on(async { client.get(format!("{}/readyz", world.url())).send().await.unwrap().text().await.unwrap() });
     serde_json::from_str(&text).unwrap()
 }
 
@@ -200,7 +203,11 @@ fn what_is_no_signal_is_refused_and_said() {
         (json!({"claims": {"exp": 1_900_000_000}}), 400, "invalid_request"),
         (json!({"claims": {"sub": "carol"}}), 400, "invalid_request"),
         (json!({"claims": {"iat": 1_000_000_000}}), 400, "invalid_request"),
-        (json!({"claims": {"sub_id": {"format": "aliases", "identifiers": [{"format": "aliases"}]}}}), 400, "invalid_request"),
+        (
+            json!({"claims": {"sub_id": {"format": "aliases", "identifiers": [{"format": "aliases"}]}}}),
+            400,
+            "invalid_request",
+        ),
         (json!({"raw": "not a token"}), 400, "invalid_request"),
         (json!({"raw": "."}), 400, "invalid_request"),
         (json!({"raw": "x".repeat(16_400)}), 400, "invalid_request"),

@@ -77,9 +77,9 @@ pub(super) async fn ask_to_verify(
     state: &str,
 ) -> Result<(), IdentityError> {
     let found = discover(&oidc.fetcher, by.issuer).await?;
-    let place = found.verification.ok_or_else(|| {
-        unusable(by.issuer, "it says no `verification_endpoint`, so it can't be asked".to_owned())
-    })?;
+    let place = found
+        .verification
+        .ok_or_else(|| unusable(by.issuer, "it says no `verification_endpoint`, so it can't be asked".to_owned()))?;
     let bearer = by.credential.map(|secret| secret.expose().trim());
     let body = json!({"stream_id": stream, "state": state});
     let (status, _) = oidc.fetcher.post_json(by.issuer, &place, &body, bearer).await?;

@@ -38,7 +38,8 @@ fn not_found() -> String {
 #[tokio::test]
 async fn a_transmitter_says_where_its_keys_are() {
     let world = World::new(EAGER).await;
-    let document = |issuer: &str| http(&json!({"issuer": issuer, "jwks_uri": format!("{}/keys", world.url)}).to_string());
+    let document =
+        |issuer: &str| http(&json!({"issuer": issuer, "jwks_uri": format!("{}/keys", world.url)}).to_string());
     let issuer = Issuer { keys: Keys::OfTransmitter, ..world.issuer() };
     world.answer("/.well-known/ssf-configuration", &document(&world.url));
     verified(&world, &issuer, &signal(&world, &world.url)).await.unwrap();

@@ -230,10 +230,7 @@ fn granted(input: &Input, lacks: &[&Lack]) -> Input {
             }
             Lack::ShorterTime { at_most } => used.asked.duration = *at_most,
             Lack::Purpose { purpose } => used.asked.purpose = *purpose,
-            Lack::SecondFactor { .. }
-            | Lack::LowerRisk { .. }
-            | Lack::CompliantDevice
-            | Lack::Assurance { .. } => {}
+            Lack::SecondFactor { .. } | Lack::LowerRisk { .. } | Lack::CompliantDevice | Lack::Assurance { .. } => {}
         }
     }
     input

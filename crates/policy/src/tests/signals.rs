@@ -43,7 +43,8 @@ fn what_is_said_permits_and_forbids_and_does_not_lapse() {
     let permitted = |policy: &str, of: Told| judge(&when(policy), &told("alice", of)).is_permitted();
     assert!(permitted(NO_HIGH_RISK, Told::default()) && permitted(NO_HIGH_RISK, risk(RiskLevel::Medium)));
     assert!(!permitted(NO_HIGH_RISK, risk(RiskLevel::High)));
-    let old = Told { risk: Some(Since { what: RiskLevel::High, at: NOW - Span::from_mins(1_000_000) }), ..Told::default() };
+    let old =
+        Told { risk: Some(Since { what: RiskLevel::High, at: NOW - Span::from_mins(1_000_000) }), ..Told::default() };
     assert!(!permitted(NO_HIGH_RISK, old), "silence doesn't make bad news good");
     let day = Span::from_mins(24 * 60);
     assert!(permitted(FRESH_DEVICE, device(Compliance::Compliant, day)));
