@@ -11,6 +11,7 @@ mod live;
 mod matrix;
 mod over_tls;
 mod pages;
+mod signals;
 mod story;
 mod things;
 mod world;

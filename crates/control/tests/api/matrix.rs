@@ -14,8 +14,9 @@ use daypass_ports::{
 };
 use serde_json::{Value, json};
 
+use crate::signals;
 use crate::things::{
-    approve, change, grant, notice, pending, request, session, spare, spare_group, spare_user, statement, transmitter,
+    approve, change, grant, notice, pending, request, session, spare, spare_group, spare_user, statement,
 };
 use crate::world::{Ask, PASSWORD, Reply, World, golden, wish};
 
@@ -214,12 +215,10 @@ async fn call(world: &World, route: &Route, caller: &str, person: &str) -> Ask {
     match route.face {
         Face::People => return page(world, route, caller, person).await,
         Face::Directories => return scim(world, route, caller).await,
-        // Whoever calls: it is the secret of a transmitter that counts.
-        Face::Transmitters => {
-            let ask = Ask::post("/signals/nobody", json!("made up")).header("content-type", "application/secevent+jwt");
-            return Ask { bearer: world.bearers.get(caller).cloned(), ..ask };
-        }
-        Face::Programs => {}
+        Face::Transmitters | Face::Programs => {}
+    }
+    if let Some(ask) = signals::call(world, route).await {
+        return Ask { bearer: world.bearers.get(caller).cloned(), ..ask };
     }
     let signature = format!("{route:?}");
     let post = |path: &str, body: Value| Ask::post(path, body);
@@ -269,13 +268,6 @@ async fn call(world: &World, route: &Route, caller: &str, person: &str) -> Ask {
             let connector = spare(world, "bob").await;
             post(route.path, json!({"name": world.fresh("directory"), "connector": connector, "groups": []}))
         }
-        "POST /v1/signals" => post(
-            route.path,
-            json!({"name": world.fresh("transmitter"), "issuer": "https://t.example", "audience": "d", "directory": "okta"}),
-        ),
-        "DELETE /v1/signals/{name}" => put(format!("/v1/signals/{}", transmitter(world).await)),
-        "GET /v1/signals/{name}/received" => put(format!("/v1/signals/{}/received", transmitter(world).await)),
-        "POST /v1/signals/{name}/verify" => put(format!("/v1/signals/{}/verify", transmitter(world).await)),
         "POST /v1/groups" => post(route.path, json!({"name": world.fresh("group")})),
         "POST /v1/principals/{name}/disable" => put(format!("/v1/principals/{}/disable", spare(world, "bob").await)),
         "POST /v1/principals/{name}/enable" => put("/v1/principals/carol/enable".to_owned()),
@@ -365,7 +357,6 @@ async fn call(world: &World, route: &Route, caller: &str, person: &str) -> Ask {
         | "GET /v1/principals"
         | "GET /v1/groups"
         | "GET /v1/directories"
-        | "GET /v1/signals"
         | "GET /v1/resources"
         | "GET /v1/policy"
         | "GET /v1/trust"

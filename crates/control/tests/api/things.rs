@@ -31,15 +31,6 @@ pub async fn spare_group(world: &World) -> String {
     name
 }
 
-/// A transmitter of signals, declared by both; what it calls its stream isn't known, so it can't be asked for anything.
-pub async fn transmitter(world: &World) -> String {
-    let name = world.fresh("transmitter");
-    let body = json!({"name": name, "issuer": "https://t.example", "audience": "d", "directory": "okta"});
-    let proposed = world.post("alice", "/v1/signals", body).await.ok().json();
-    approve(world, "bob", &proposed).await;
-    name
-}
-
 /// A change that bob proposed.
 pub async fn change(world: &World) -> String {
     let proposed = world.post("bob", "/v1/users", json!({"name": world.fresh("new")})).await.ok().json();
