@@ -99,7 +99,8 @@ impl App {
         }
         if forgotten > 0 {
             prepared.words.push(format!(
-                "forget what it said of {forgotten} people; mind that whoever a policy holds that against gains by it"
+                "forget what it said of {}; mind that whoever a policy holds that against gains by it",
+                if forgotten == 1 { "one person".to_owned() } else { format!("{forgotten} people") }
             ));
         }
         Ok(prepared)

@@ -211,7 +211,7 @@ fn what_is_no_signal_is_refused_and_said() {
         (json!({"raw": "not a token"}), 400, "invalid_request"),
         (json!({"raw": "."}), 400, "invalid_request"),
         (json!({"raw": "x".repeat(16_400)}), 400, "invalid_request"),
-        (json!({"raw": "x".repeat(100_000)}), 413, "invalid_request"),
+        (json!({"raw": "x".repeat(40_000)}), 413, "invalid_request"),
         (json!({"type": "application/json"}), 415, "invalid_request"),
         (json!({"bearer": "dpv_wrong"}), 400, "authentication_failed"),
         (json!({"bearer": ""}), 400, "authentication_failed"),
