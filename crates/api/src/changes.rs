@@ -66,7 +66,7 @@ pub enum Handed {
 pub struct Change {
     /// Its id.
     pub id: ChangeId,
-    /// What it changes, in one word: `principal`, `group`, `token`, `directory`, `resource`, `trust`, `policy`.
+    /// What it changes, in one word: `principal`, `group`, `token`, `directory`, `resource`, `trust`, `signals`, `policy`.
     pub subject: String,
     /// Who proposed it, by name.
     pub proposer: String,

@@ -42,6 +42,11 @@ pub enum Bar {
         /// When they were reset.
         since: Timestamp,
     },
+    /// It may look, and show or enrol a second factor, and nothing else: a credential was revoked.
+    UntilShown {
+        /// When it was.
+        since: Timestamp,
+    },
 }
 
 /// A passkey.

@@ -91,6 +91,11 @@ pub enum EndCause {
         /// Which, by name.
         principal: String,
     },
+    /// A transmitter of signals said that the holder's sessions or credentials are revoked.
+    Signalled {
+        /// Which, by name.
+        transmitter: String,
+    },
     /// An approval that it rested on is gone.
     ApprovalGone {
         /// The request that it was for.

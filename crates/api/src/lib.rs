@@ -26,6 +26,7 @@ pub mod requests;
 pub mod resources;
 pub mod secret;
 pub mod sessions;
+pub mod signals;
 pub mod signin;
 pub mod statements;
 pub mod time;

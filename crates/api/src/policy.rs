@@ -175,6 +175,18 @@ pub enum Lack {
         /// Which.
         purpose: Purpose,
     },
+    /// A transmitter of signals that says they are a lower risk.
+    LowerRisk {
+        /// The highest that would do: `low`, `medium`.
+        at_most: String,
+    },
+    /// A transmitter of signals that says, by now, that their devices keep to the rules.
+    CompliantDevice,
+    /// A transmitter of signals that says it is as sure of who they are.
+    Assurance {
+        /// As that.
+        level: String,
+    },
 }
 
 /// What would be answered: `POST /v1/explain` with the body of a request.

@@ -65,6 +65,7 @@ pub fn end_cause(cause: &EndCause) -> String {
         EndCause::Released { by } => format!("released by {by}"),
         EndCause::Revoked { by, .. } => format!("revoked by {by}"),
         EndCause::Disabled { principal } => format!("{principal} was disabled"),
+        EndCause::Signalled { transmitter } => format!("{transmitter} signalled that the sign-in is revoked"),
         EndCause::ApprovalGone { .. } => "an approval is gone".to_owned(),
         EndCause::FactGone => "a fact that it rested on is gone".to_owned(),
         EndCause::PolicyChanged { .. } => "the policies changed".to_owned(),

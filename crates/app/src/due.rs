@@ -13,6 +13,7 @@ use daypass_domain::{
 use daypass_ports::{
     record::{Commit, Stored},
     rows::{Answer, Invitation, SignIn, Token},
+    signals::Received,
 };
 
 use crate::{
@@ -89,6 +90,7 @@ impl App {
         self.forget_due::<SignIn>(now).await?;
         self.forget_due::<Token>(now).await?;
         self.forget_due::<Answer>(now).await?;
+        self.forget_due::<Received>(now).await?;
         self.forget_invitations(now).await
     }
 

@@ -95,6 +95,10 @@ pub mod event {
         DIRECTORY_USER_CHANGED = "directory.user_changed";
         /// A directory has a user no longer.
         DIRECTORY_USER_REMOVED = "directory.user_removed";
+        /// A transmitter signalled something of somebody, and what became of it.
+        SIGNAL_RECEIVED = "signal.received";
+        /// A transmitter was asked to show that its signals arrive.
+        SIGNALS_VERIFYING = "signal.verification_asked";
         /// A directory made, changed or removed a group, and with it who is in ours.
         DIRECTORY_GROUP_CHANGED = "directory.group_changed";
         /// A principal was disabled.

@@ -15,6 +15,7 @@ use daypass_policy::{
 use daypass_ports::{
     record::{Commit, Kind, Part, Read},
     rows::{Settings, key},
+    signals::SaidOf,
 };
 
 use crate::{App, Problem, ProblemKind, Result};
@@ -35,7 +36,7 @@ impl Facts {
 }
 
 impl App {
-    /// Everybody there is. Every change of a principal or a group moves the settings row, in the same commit, and so
+    /// Everybody there is, and what signals said of them. Every change of a principal, a group or such a fact moves the settings row, in the same commit, and so
     /// does every commit that relies on either: what was read at one version of that row stays true while it stands.
     ///
     /// # Errors
@@ -56,7 +57,10 @@ impl App {
     async fn read_directory(&self) -> Result<Directory> {
         let principals = self.store_ref().all::<Principal>().await?;
         let groups = self.store_ref().all::<Group>().await?;
-        Ok(Directory::new(principals.into_iter().map(|p| p.value), groups.into_iter().map(|g| g.value)))
+        let said = self.store_ref().all::<SaidOf>().await?;
+        let told = said.into_iter().map(|row| (row.value.principal, row.value.sayings.told())).collect();
+        let directory = Directory::new(principals.into_iter().map(|p| p.value), groups.into_iter().map(|g| g.value));
+        Ok(directory.telling(told))
     }
 
     pub(crate) async fn facts(&self, resource: ResourceId) -> Result<Facts> {

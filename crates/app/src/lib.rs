@@ -17,6 +17,7 @@
 //! | [`exchange`] | a workload | its own token for one of ours |
 //! | [`trust`] | administrators | whose word is taken for who somebody is |
 //! | [`directories`] | connectors of Okta, Entra | users and groups come and go as their directory says |
+//! | [`signals`] | transmitters of shared signals, time | sign-ins and accounts end, and facts change, as they say |
 //! | [`resources`], [`policies`] | administrators | what can be asked for, and who may have it |
 //! | [`notices`] | every change of state that concerns people, time | tells them, after the commit |
 //! | [`took`] | metrics | how long endings took |
@@ -53,6 +54,7 @@ pub mod reap;
 pub mod rejudge;
 pub mod request;
 pub mod resources;
+pub mod signals;
 pub mod signin;
 pub mod start;
 pub mod statements;
@@ -107,6 +109,8 @@ pub struct App {
     pub(crate) notices: notices::Notices,
     pub(crate) under_way: notices::UnderWay,
     pub(crate) statements: statements::Waiting,
+    /// What is seen of transmitters of signals.
+    pub(crate) streams: signals::Streams,
 }
 
 /// What an [`App`] is made of.
@@ -201,7 +205,7 @@ impl App {
     /// Makes it durable, and gives the proof. // I1
     pub(crate) async fn commit<E>(&self, what: Commit, effect: E) -> std::result::Result<Intent<E>, CommitError> {
         debug_assert!(
-            what.writes.iter().all(|w| !matches!(w.kind, Kind::Principal | Kind::Group))
+            what.writes.iter().all(|w| !matches!(w.kind, Kind::Principal | Kind::Group | Kind::Sayings))
                 || what.writes.iter().any(|w| w.kind == Kind::Setting && w.id == Settings::ID),
             "a change of people moves the settings row, which the directory is kept by"
         );

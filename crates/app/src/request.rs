@@ -346,7 +346,10 @@ fn people_can_give(missing: &Missing) -> bool {
         | Lack::Ticket { .. }
         | Lack::SecondFactor { .. }
         | Lack::ShorterTime { .. }
-        | Lack::Purpose { .. } => false,
+        | Lack::Purpose { .. }
+        | Lack::LowerRisk { .. }
+        | Lack::CompliantDevice
+        | Lack::Assurance { .. } => false,
     };
     missing.ways.iter().any(|way| way.lacks.iter().all(said))
 }

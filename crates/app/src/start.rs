@@ -123,6 +123,7 @@ impl App {
             notices,
             under_way: crate::notices::UnderWay::default(),
             statements: statements::Waiting::default(),
+            streams: crate::signals::Streams::default(),
         }
     }
 

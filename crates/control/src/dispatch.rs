@@ -20,6 +20,7 @@ use crate::{
     route::{Access, Face, Once, ReadBody, Route},
     scim,
     serve::{Certificates, Peer, Stopping},
+    signals,
     state::Control,
 };
 
@@ -42,6 +43,7 @@ pub async fn dispatch(control: Arc<Control>, route: Arc<Route>, request: Request
                 Face::Programs => fault.into_response(),
                 Face::Directories => scim::refusal(&fault),
                 Face::Products => authzen::refusal(&fault),
+                Face::Transmitters => signals::refusal(&fault),
                 Face::People => pages::refusal(&route, &uri, &fault),
             }
         }
@@ -133,7 +135,7 @@ pub(crate) async fn caller_of(
 }
 
 /// The bearer secret (RFC 6750, 2.1); nothing at all is no secret either.
-fn bearer(headers: &HeaderMap) -> &str {
+pub(crate) fn bearer(headers: &HeaderMap) -> &str {
     let mut given = headers.get_all(header::AUTHORIZATION).iter();
     let (Some(one), None) = (given.next(), given.next()) else { return "" };
     let Some((scheme, secret)) = one.to_str().ok().and_then(|text| text.split_once(' ')) else { return "" };

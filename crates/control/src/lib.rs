@@ -48,6 +48,7 @@ mod scim;
 mod serve;
 mod sessions;
 mod show;
+mod signals;
 mod signin;
 pub mod state;
 mod tokens;

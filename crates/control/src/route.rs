@@ -28,6 +28,9 @@ pub const BODY_MAX: usize = 1 << 20;
 /// The longest body of a policy set or a document of resources.
 pub const DOCUMENT_BODY_MAX: usize = 2 << 20;
 
+/// The longest signal: what can be a token, and some space around it.
+pub const SIGNAL_BODY_MAX: usize = 17 << 10;
+
 /// The longest form.
 pub const FORM_BODY_MAX: usize = 64 << 10;
 
@@ -64,6 +67,8 @@ pub enum Face {
     Directories,
     /// Other products: AuthZEN. As programs are spoken to, with the statuses that it says.
     Products,
+    /// Transmitters of signals: security event tokens, with errors of their own (RFC 8935).
+    Transmitters,
 }
 
 /// Whom the policy is meant to let through. The policy decides; this is what the starter policy says, held by the matrix
@@ -303,6 +308,12 @@ impl Route {
     #[must_use]
     pub(crate) fn for_products(self) -> Self {
         Self { face: Face::Products, body_max: FORM_BODY_MAX, ..self }
+    }
+
+    /// It is for transmitters of signals: each token counts once, whatever it is sent with.
+    #[must_use]
+    pub(crate) fn for_transmitters(self) -> Self {
+        Self { face: Face::Transmitters, once: Once::Idempotent, body_max: SIGNAL_BODY_MAX, ..self }
     }
 
     /// A longer body is taken.

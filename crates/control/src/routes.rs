@@ -20,7 +20,7 @@ use crate::{
     openapi::openapi,
     pages, people, policy, requests, resources,
     route::Route,
-    scim, sessions, signin,
+    scim, sessions, signals, signin,
     state::{Control, State},
     tokens, trust,
 };
@@ -38,6 +38,7 @@ pub fn routes() -> Vec<Route> {
         groups::routes(),
         directories::routes(),
         scim::routes(),
+        signals::routes(),
         resources::routes(),
         policy::routes(),
         trust::routes(),

@@ -10,7 +10,7 @@ use crate::{
     mcp, say, serve,
     verbs::{
         Context, Format, ambient, answering, asking, changes, connect, directories, exec, factors, grants, ledger,
-        notices, people, policy, resources, sessions, show, signin, tokens, trust,
+        notices, people, policy, resources, sessions, show, signals, signin, tokens, trust,
     },
 };
 
@@ -210,6 +210,12 @@ pub enum Verb {
         after_help = "Example: daypass directory declare okta --connector okta-scim --group dba-team"
     )]
     Directory(directories::DirectoryVerb),
+    /// Shared signals (SSF, CAEP, RISC): whose are heard, and what came of them
+    #[command(
+        subcommand,
+        after_help = "Example: daypass signals add okta --issuer https://acme.okta.com --audience https://daypass.example.com --provider corp"
+    )]
+    Signals(signals::SignalsVerb),
     /// API tokens
     #[command(subcommand, after_help = "Example: daypass token create --scope read,request --lasts 7d")]
     Token(tokens::TokenVerb),
@@ -361,6 +367,7 @@ async fn client_verb(context: &mut Context, verb: Verb) -> Result<(), Failure> {
         Verb::Workload(verb) => people::workload(context, verb).await,
         Verb::Group(verb) => people::group(context, verb).await,
         Verb::Directory(verb) => directories::directory(context, verb).await,
+        Verb::Signals(verb) => signals::signals(context, verb).await,
         Verb::Token(verb) => tokens::token(context, verb).await,
         Verb::Policy(verb) => policy::policy(context, verb).await,
         Verb::Trust(verb) => trust::trust(context, verb).await,

@@ -4,7 +4,7 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-use crate::{Digest, PayloadId, PrincipalId, RequestId, Time};
+use crate::{Digest, Name, PayloadId, PrincipalId, RequestId, Time};
 
 /// Why a grant ended.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -28,6 +28,11 @@ pub enum EndCause {
     Disabled {
         /// Who was disabled.
         principal: PrincipalId,
+    },
+    /// A transmitter of signals said that its holder's sessions or credentials are revoked.
+    Signalled {
+        /// Which.
+        transmitter: Name,
     },
     /// A fact that it depended on is gone (I2).
     FactGone {
@@ -69,6 +74,7 @@ impl EndCause {
             Self::Released { .. } => "released",
             Self::Revoked { .. } => "revoked",
             Self::Disabled { .. } => "disabled",
+            Self::Signalled { .. } => "signalled",
             Self::FactGone { .. } => "fact_gone",
             Self::PolicyChanged { .. } => "policy_changed",
             Self::RoleChanged => "role_changed",
@@ -86,6 +92,7 @@ impl fmt::Display for EndCause {
             Self::Released { .. } => "the grant was released by its holder",
             Self::Revoked { .. } => "the grant was revoked",
             Self::Disabled { .. } => "the account was disabled",
+            Self::Signalled { .. } => "the identity provider revoked the sign-in",
             Self::FactGone { fact: HeldFact::Approval { .. } } => "an approval that the grant rests on was withdrawn",
             Self::FactGone { fact: HeldFact::Judged } => "a fact that the grant rests on no longer holds",
             Self::PolicyChanged { .. } => "the policies changed and no longer permit it",

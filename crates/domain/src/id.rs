@@ -34,6 +34,14 @@ macro_rules! ids {
                 Self(uuid::Builder::from_unix_timestamp_millis(millis, &random).into_uuid())
             }
 
+            /// When it was made, to the millisecond.
+            #[must_use]
+            pub fn time(&self) -> Time {
+                let [a, b, c, d, e, f, ..] = self.bytes();
+                let millis = [0, 0, a, b, c, d, e, f].iter().fold(0_i64, |sum, byte| (sum << 8) | i64::from(*byte));
+                Time::from_micros(millis * 1000)
+            }
+
             /// The sixteen bytes of the UUID.
             #[must_use]
             pub fn bytes(&self) -> [u8; 16] {
@@ -134,6 +142,7 @@ mod tests {
         assert!(id.to_string().parse::<SessionId>().is_err());
         assert!(id.to_string().to_uppercase().parse::<GrantId>().is_err());
         assert_eq!(id.short().len(), 12);
+        assert_eq!(id.time(), Time::from_micros(1_700_000_000_000_000));
     }
 
     #[test]

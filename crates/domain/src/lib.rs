@@ -18,6 +18,7 @@ pub mod principal;
 pub mod request;
 pub mod resource;
 pub mod session;
+pub mod signals;
 pub mod statement;
 pub mod time;
 pub mod trust;

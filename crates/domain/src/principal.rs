@@ -45,6 +45,13 @@ pub enum Standing {
         /// Who disabled it.
         by: PrincipalId,
     },
+    /// The same, on the word of a transmitter of signals.
+    DisabledBySignal {
+        /// Since when.
+        at: Time,
+        /// Whose word.
+        transmitter: Name,
+    },
 }
 
 /// The person behind a principal: what is counted where people are counted (I8).
@@ -67,7 +74,7 @@ impl Principal {
     pub fn is_active(&self) -> bool {
         match self.standing {
             Standing::Active => true,
-            Standing::Disabled { .. } => false,
+            Standing::Disabled { .. } | Standing::DisabledBySignal { .. } => false,
         }
     }
 }

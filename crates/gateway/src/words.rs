@@ -39,6 +39,7 @@ pub fn stopped(stop: &Stop, resource: &Name) -> PgError {
         Stop::Grant(cause) => {
             let hint = match cause {
                 EndCause::Disabled { .. } => "Ask an administrator.".to_owned(),
+                EndCause::Signalled { .. } => format!("Sign in again with: daypass login. {again}"),
                 EndCause::Deadline
                 | EndCause::Released { .. }
                 | EndCause::Revoked { .. }

@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use daypass_domain::{
     Name, PrincipalId,
     principal::{Group, Kind, Principal},
+    signals::Told,
 };
 
 use crate::{Holder, Party, PartyKind, Yes};
@@ -16,6 +17,7 @@ pub struct Directory {
     groups: BTreeSet<Name>,
     groups_of: BTreeMap<PrincipalId, BTreeSet<Name>>,
     voices: BTreeMap<PrincipalId, Yes>,
+    told: BTreeMap<PrincipalId, Told>,
 }
 
 impl Directory {
@@ -37,6 +39,13 @@ impl Directory {
         directory
     }
 
+    /// The same, with what transmitters of signals said of people.
+    #[must_use]
+    pub fn telling(mut self, told: BTreeMap<PrincipalId, Told>) -> Self {
+        self.told = told;
+        self
+    }
+
     /// A principal as policy reads it; nothing when it is unknown, or is a workload whose owner is unknown or is
     /// itself a workload.
     #[must_use]
@@ -51,7 +60,8 @@ impl Directory {
             }
         };
         let person = principal.person();
-        Some(Party { id, name: principal.name.clone(), person, kind, active, groups: self.groups_of(id) })
+        let told = self.told.get(&person.id()).cloned().unwrap_or_default();
+        Some(Party { id, name: principal.name.clone(), person, kind, active, groups: self.groups_of(id), told })
     }
 
     /// All principals as policy reads them, by id.

@@ -6,7 +6,10 @@ use cedar_policy::{
     AuthorizationError, Authorizer, Context, Decision, Effect, Entities, Entity, EntityUid, Request,
     RestrictedExpression as Value,
 };
-use daypass_domain::{Name, Time};
+use daypass_domain::{
+    Name, Time,
+    signals::{Since, Told},
+};
 
 use crate::{
     Act, AskedFacts, Failure, Input, Party, PartyKind, PolicyRef, PolicySet, Scope, Service, Thing, Verdict,
@@ -43,6 +46,7 @@ pub(crate) struct Case {
     entities: Entities,
     at: Time,
     active: bool,
+    told: Told,
 }
 
 impl Case {
@@ -78,15 +82,21 @@ impl Case {
             }
         };
         let entities = Entities::from_entities(entities.into_values(), None).map_err(|e| e.to_string())?;
-        Ok(Self { action, principal, resource, above, entities, at: input.at, active: input.principal.active })
+        let (at, active, told) = (input.at, input.principal.active, input.principal.told.clone());
+        Ok(Self { action, principal, resource, above, entities, at, active, told })
     }
 
     /// The verdict where `act` holds what was asked, and this was found.
     pub(crate) fn judge(&self, policies: &PolicySet, act: &Act, found: &Found) -> Verdict {
+        self.judge_told(policies, act, found, &self.told)
+    }
+
+    /// The same, where transmitters of signals said this of the principal.
+    pub(crate) fn judge_told(&self, policies: &PolicySet, act: &Act, found: &Found, told: &Told) -> Verdict {
         if !self.active {
             return Verdict::Inactive;
         }
-        let request = match self.request(act, found) {
+        let request = match self.request_told(act, found, told) {
             Ok(request) => request,
             Err(error) => return unreadable(error),
         };
@@ -127,23 +137,28 @@ impl Case {
         Verdict::NotPermitted
     }
 
+    #[cfg(test)]
     pub(crate) fn request(&self, act: &Act, found: &Found) -> Result<Request, String> {
+        self.request_told(act, found, &self.told)
+    }
+
+    fn request_told(&self, act: &Act, found: &Found, told: &Told) -> Result<Request, String> {
         let (asked, now) = match act {
             Act::Use(used) => {
                 let met = found.quorums.iter().map(|q| entity(EntityKind::Quorum, q));
                 let confirmed = Value::new_bool(found.confirmation.is_given());
                 let held = [("quorums", Value::new_set(met)), (READ_AS, confirmed)];
-                (asked_of_use(&used.asked), moment(self.at, held))
+                (asked_of_use(&used.asked), moment(self.at, told, held))
             }
             Act::Administer { subject, second_factor_age_s } => {
                 let subject = Some(("subject", text(subject)));
-                (subject.into_iter().chain(mfa(*second_factor_age_s)).collect(), moment(self.at, []))
+                (subject.into_iter().chain(mfa(*second_factor_age_s)).collect(), moment(self.at, told, []))
             }
             Act::Revoke { second_factor_age_s, .. }
             | Act::ViewSessions { second_factor_age_s, .. }
             | Act::ReadEvidence { second_factor_age_s, .. }
             | Act::Serve { second_factor_age_s, .. } => {
-                (mfa(*second_factor_age_s).into_iter().collect(), moment(self.at, []))
+                (mfa(*second_factor_age_s).into_iter().collect(), moment(self.at, told, []))
             }
         };
         let pairs = [("asked".to_owned(), record(asked)?), ("now".to_owned(), record(now)?)];
@@ -190,14 +205,36 @@ fn mfa(age_s: Option<i64>) -> Option<Pair> {
     age_s.map(|age| ("mfa_age_s", Value::new_long(age)))
 }
 
-fn moment<const N: usize>(at: Time, more: [Pair; N]) -> Vec<Pair> {
+fn moment<const N: usize>(at: Time, told: &Told, more: [Pair; N]) -> Vec<Pair> {
     let hours = at.micros().div_euclid(3_600_000_000);
     // 1970-01-01 was a Thursday, the fourth day of its week.
     let weekday = (hours.div_euclid(24) + 3).rem_euclid(7) + 1;
     let mut pairs =
         vec![("hour_utc", Value::new_long(hours.rem_euclid(24))), ("weekday_utc", Value::new_long(weekday))];
+    pairs.extend(said(at, told));
     pairs.extend(more);
     pairs
+}
+
+/// What transmitters of signals said, and how long ago it came to be so.
+fn said(at: Time, told: &Told) -> impl Iterator<Item = Pair> {
+    fn pairs<T>(
+        at: Time,
+        since: Option<&Since<T>>,
+        (name, age): (&'static str, &'static str),
+        value: impl Fn(&T) -> Value,
+    ) -> impl Iterator<Item = Pair> {
+        let pairs =
+            since.map(|since| [(name, value(&since.what)), (age, Value::new_long(at.since(since.at).secs().max(0)))]);
+        pairs.into_iter().flatten()
+    }
+    let risk = pairs(at, told.risk.as_ref(), ("risk_level", "risk_age_s"), |r| entity(EntityKind::Risk, r.as_str()));
+    let device = pairs(at, told.device.as_ref(), ("device_compliance", "device_age_s"), |c| {
+        entity(EntityKind::Compliance, c.as_str())
+    });
+    let assurance =
+        pairs(at, told.assurance.as_ref(), ("assurance_level", "assurance_age_s"), |level| text(level.as_str()));
+    risk.chain(device).chain(assurance)
 }
 
 fn record(pairs: Vec<Pair>) -> Result<Value, String> {

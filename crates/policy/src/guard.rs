@@ -13,6 +13,7 @@ use daypass_domain::{
     principal::{Kind, Principal, Standing},
     request::{Purpose, TicketRef},
     resource::Labels,
+    signals::{AssuranceLevel, Compliance, RiskLevel, Since, Told},
     trust::{ATTRIBUTES_MAX, Attributes},
 };
 
@@ -73,7 +74,7 @@ pub fn refuse_unlabelled_without_approval(policies: &PolicySet) -> Result<(), Gu
     for permit in policies.all_known().filter(uses).filter(|k| k.effect == Effect::Permit) {
         let mut literals = forbids.clone();
         literals.extend(&permit.literals);
-        let Ok(made_up) = MadeUp::of(&literals) else {
+        let Ok(made_up) = MadeUp::of(&literals, &permit.literals) else {
             return Err(GuardRefusal::TooMuch { policy: permit.policy.id.clone() });
         };
         made_up.try_all(policies)?;
@@ -92,9 +93,10 @@ struct MadeUp {
 }
 
 impl MadeUp {
-    fn of(literals: &Literals) -> Result<Self, TooMuch> {
+    /// Of what a permit and all forbids name; `permit` is what the permit names alone.
+    fn of(literals: &Literals, permit: &Literals) -> Result<Self, TooMuch> {
         let made_up = Self {
-            parties: parties(literals),
+            parties: parties(literals, &told(literals, permit)),
             things: things(literals),
             moments: moments(literals),
             asked: asked(literals)?,
@@ -142,7 +144,8 @@ impl MadeUp {
         let (resource, approvals) = (thing.clone(), Vec::new());
         // A confirmation suffices where the owner is permitted it by nobody's approval: that is a case of its own here.
         let used = Use { resource, role: role.clone(), asked: asking(first), approvals, confirmation: None };
-        let mut input = Input { at, principal: party.clone(), act: Act::Use(Box::new(used)) };
+        let principal = Party { told: aged(&party.told, at), ..party.clone() };
+        let mut input = Input { at, principal, act: Act::Use(Box::new(used)) };
         // What Cedar won't take is a no when it is judged, too.
         let Ok(case) = Case::of(&input) else { return Ok(()) };
         for asked in &self.asked {
@@ -286,7 +289,7 @@ fn tickets(literals: &Literals) -> Vec<Option<TicketRef>> {
 }
 
 /// Users and workloads: of no name that matters, and of each name; in no group, in each, and in all.
-fn parties(literals: &Literals) -> Vec<Party> {
+fn parties(literals: &Literals, told: &[Told]) -> Vec<Party> {
     let mut groups: BTreeSet<Name> = names(literals.ids(EntityKind::Group));
     if literals.reads("owner") {
         groups.insert(name(OWNERS));
@@ -312,7 +315,69 @@ fn parties(literals: &Literals) -> Vec<Party> {
             }
         }
     }
-    parties
+    parties.iter().flat_map(|p| told.iter().map(|t| Party { told: t.clone(), ..p.clone() })).collect()
+}
+
+/// What transmitters of signals could say of somebody: nothing, and each thing that the permit reads, of each age that it
+/// compares; and both with the best that could be said beside it, where a forbid reads that. Counted from a moment that is
+/// zero; see [`aged`].
+fn told(literals: &Literals, permit: &Literals) -> Vec<Told> {
+    let mut all = vec![Told::default()];
+    let risks = said(permit, "risk_level", "risk_age_s", &RiskLevel::ALL);
+    all = all.iter().flat_map(|t| risks.iter().map(|risk| Told { risk: risk.clone(), ..t.clone() })).collect();
+    let devices = said(permit, "device_compliance", "device_age_s", &Compliance::ALL);
+    all = all.iter().flat_map(|t| devices.iter().map(|device| Told { device: device.clone(), ..t.clone() })).collect();
+    let levels = permit.strings.iter().map(String::as_str).chain(["none-that-is-named"]);
+    let levels: Vec<AssuranceLevel> = levels.filter_map(|level| AssuranceLevel::new(None, level).ok()).collect();
+    let levels = said(permit, "assurance_level", "assurance_age_s", &levels);
+    let with = |t: &Told| levels.iter().map(|a| Told { assurance: a.clone(), ..t.clone() }).collect::<Vec<_>>();
+    all = all.iter().flat_map(with).collect();
+    let read = |attributes: [&str; 2]| attributes.iter().any(|attribute| literals.reads(attribute));
+    let now = Time::from_micros(0);
+    let named = literals.assurance_levels.iter().find_map(|level| AssuranceLevel::new(None, level).ok());
+    let best = Told {
+        risk: read(["risk_level", "risk_age_s"]).then_some(Since { what: RiskLevel::Low, at: now }),
+        device: read(["device_compliance", "device_age_s"]).then_some(Since { what: Compliance::Compliant, at: now }),
+        assurance: named.map(|what| Since { what, at: now }),
+    };
+    if !best.is_empty() {
+        let filled = |t: &Told| Told {
+            risk: t.risk.clone().or_else(|| best.risk.clone()),
+            device: t.device.clone().or_else(|| best.device.clone()),
+            assurance: t.assurance.clone().or_else(|| best.assurance.clone()),
+        };
+        let more: Vec<Told> = all.iter().map(filled).filter(|t| !all.contains(t)).collect();
+        all.extend(more);
+    }
+    all
+}
+
+/// Nothing, and where a policy reads it, each of these, of each age that it compares.
+fn said<T: Clone>(permit: &Literals, value: &str, age: &str, each: &[T]) -> Vec<Option<Since<T>>> {
+    let mut all = vec![None];
+    if !permit.reads(value) && !permit.reads(age) {
+        return all;
+    }
+    let around = permit.numbers.iter().flat_map(|n| [n.saturating_sub(1), *n, n.saturating_add(1)]);
+    let read = around.filter(|n| (0..=AGE_MAX_S).contains(n) && permit.reads(age));
+    let ages: BTreeSet<i64> = read.chain([0]).collect();
+    for age in ages {
+        let at = Time::from_micros(age.saturating_mul(-1_000_000));
+        all.extend(each.iter().map(|what| Some(Since { what: what.clone(), at })));
+    }
+    all
+}
+
+/// The oldest that anything made up is: some thousand years.
+const AGE_MAX_S: i64 = 100_000_000_000;
+
+/// The same, as it would be at this moment.
+fn aged(told: &Told, at: Time) -> Told {
+    fn moved<T: Clone>(since: &Option<Since<T>>, at: Time) -> Option<Since<T>> {
+        let then = |since: &Since<T>| Time::from_micros(since.at.micros().saturating_add(at.micros()));
+        since.as_ref().map(|since| Since { what: since.what.clone(), at: then(since) })
+    }
+    Told { risk: moved(&told.risk, at), device: moved(&told.device, at), assurance: moved(&told.assurance, at) }
 }
 
 /// Unlabelled resources with a role: of each name, owned by each group, in each region and with each tag that a string
@@ -410,5 +475,6 @@ fn id(n: u8) -> PrincipalId {
 
 fn user(n: u8, called: Name, groups: BTreeSet<Name>) -> Party {
     let of = Principal { id: id(n), name: called.clone(), kind: Kind::User, standing: Standing::Active };
-    Party { id: of.id, name: called, person: of.person(), kind: PartyKind::User, active: true, groups }
+    let told = Told::default();
+    Party { id: of.id, name: called, person: of.person(), kind: PartyKind::User, active: true, groups, told }
 }

@@ -11,6 +11,7 @@ use daypass_domain::{
     principal::Person,
     request::{Asked, Purpose, Reason, Request, Start, TicketRef},
     resource::{Classification, Environment, Resource, Target},
+    signals::Told,
     trust::Attributes,
 };
 use serde::{Deserialize, Serialize};
@@ -43,6 +44,9 @@ pub struct Party {
     pub active: bool,
     /// The groups that it is in.
     pub groups: BTreeSet<Name>,
+    /// What transmitters of signals said of the person behind it.
+    #[serde(default, skip_serializing_if = "Told::is_empty")]
+    pub told: Told,
 }
 
 /// What a party is.

@@ -16,6 +16,8 @@ pub(crate) struct Literals {
     pub strings: BTreeSet<String>,
     /// Patterns that `context.asked.ticket` is held against: as written, and a key that matches.
     pub ticket_patterns: BTreeSet<(String, String)>,
+    /// Levels of assurance that `context.now.assurance_level` is compared with.
+    pub assurance_levels: BTreeSet<String>,
     /// Numbers.
     pub numbers: BTreeSet<i64>,
     /// The attributes that are read, of whatever.
@@ -44,6 +46,7 @@ impl Literals {
         self.entities.extend(other.entities.iter().cloned());
         self.strings.extend(other.strings.iter().cloned());
         self.ticket_patterns.extend(other.ticket_patterns.iter().cloned());
+        self.assurance_levels.extend(other.assurance_levels.iter().cloned());
         self.numbers.extend(&other.numbers);
         self.attributes.extend(other.attributes.iter().cloned());
         self.reads_principal |= other.reads_principal;
@@ -61,6 +64,11 @@ impl Literals {
     /// Whether it reads the clock.
     pub(crate) fn reads_clock(&self) -> bool {
         self.reads("hour_utc") || self.reads("weekday_utc")
+    }
+
+    /// Whether it reads how old something is that a transmitter of signals said.
+    pub(crate) fn reads_ages(&self) -> bool {
+        ["risk_age_s", "device_age_s", "assurance_age_s"].iter().any(|age| self.reads(age))
     }
 
     pub(crate) fn reads(&self, attribute: &str) -> bool {
@@ -101,6 +109,7 @@ impl Literals {
             self.strings.insert(sample);
         }
         self.note_tags(map);
+        self.note_assurance(map);
         let equal_to = |side: &str| map.get("==").and_then(|e| e.pointer(side)).and_then(Value::as_str);
         for (left, right) in [("/left/./attr", "/right/Value"), ("/right/./attr", "/left/Value")] {
             if let (Some("ticket"), Some(key)) = (equal_to(left), equal_to(right)) {
@@ -111,6 +120,22 @@ impl Literals {
 }
 
 impl Literals {
+    /// What the level of assurance is compared with: a text, or a list of them that it must be in.
+    fn note_assurance(&mut self, map: &serde_json::Map<String, Value>) {
+        for (sign, sides) in map.iter().filter(|(sign, _)| ["==", "contains"].contains(&sign.as_str())) {
+            let is_level = |side: &str| sides.pointer(side).and_then(Value::as_str) == Some("assurance_level");
+            let other = match (sign.as_str(), is_level("/left/./attr"), is_level("/right/./attr")) {
+                ("==", true, _) => sides.pointer("/right/Value"),
+                ("==", _, true) => sides.pointer("/left/Value"),
+                ("contains", _, true) => sides.pointer("/left/Set"),
+                _ => None,
+            };
+            let listed = other.and_then(Value::as_array).into_iter().flatten();
+            let texts = listed.filter_map(|v| v.get("Value")).chain(other).filter_map(Value::as_str);
+            self.assurance_levels.extend(texts.map(ToOwned::to_owned));
+        }
+    }
+
     /// What a tag is compared with, by whichever sign.
     fn note_tags(&mut self, map: &serde_json::Map<String, Value>) {
         for (sign, compared) in map {

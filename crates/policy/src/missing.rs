@@ -6,8 +6,9 @@
 use std::collections::BTreeSet;
 
 use daypass_domain::{
-    Name, Span,
+    Name, Span, Time,
     request::{Purpose, TicketRef},
+    signals::{AssuranceLevel, Compliance, RiskLevel, Since, Told},
 };
 use serde::{Deserialize, Serialize};
 
@@ -29,6 +30,9 @@ const QUORUMS_MAX: usize = 12;
 
 /// How many kinds of ticket are tried.
 const TICKETS_MAX: usize = 4;
+
+/// How many levels of assurance are tried.
+const LEVELS_MAX: usize = 4;
 
 /// How many people are named as able to give an approval.
 pub const WHO_MAX: usize = 32;
@@ -97,6 +101,18 @@ pub enum Lack {
         /// Which.
         purpose: Purpose,
     },
+    /// A transmitter of signals that says they are a lower risk.
+    LowerRisk {
+        /// The highest that would do.
+        at_most: RiskLevel,
+    },
+    /// One that says, by now, that their devices keep to the rules.
+    CompliantDevice,
+    /// One that says it is as sure of who they are.
+    Assurance {
+        /// As that.
+        level: AssuranceLevel,
+    },
 }
 
 /// Whether an owner's confirmation takes a second factor: it does where the owner could have it only with one.
@@ -140,6 +156,9 @@ enum Pick {
     SecondFactor,
     ShorterTime,
     Purpose(Purpose),
+    Risk(RiskLevel),
+    Device,
+    Assurance(AssuranceLevel),
 }
 
 struct Search<'a> {
@@ -151,6 +170,9 @@ struct Search<'a> {
     /// The owner of the workload that asks, where policies read whether they confirmed it.
     owner: Option<TheirOwner>,
     voices: Voices<'a>,
+    /// What transmitters of signals said.
+    told: &'a Told,
+    at: Time,
     /// Everybody who could still say yes.
     others: Vec<&'a Yes>,
     picks: Vec<Pick>,
@@ -184,7 +206,9 @@ impl<'a> Search<'a> {
         if act.second_factor_age_s() != Some(0) {
             picks.push(Pick::SecondFactor);
         }
-        Self { policies, case, act, met, owner, voices, others, picks }
+        let told = &input.principal.told;
+        picks.extend(picks_of_told(policies, told));
+        Self { policies, case, act, met, owner, voices, told, at: input.at, others, picks }
     }
 
     /// What the evaluator says with these supposed.
@@ -195,7 +219,7 @@ impl<'a> Search<'a> {
 
     fn judge(&self, picks: &[&Pick], act: &Act, quorums: BTreeSet<String>) -> Verdict {
         let found = Found { quorums, confirmation: self.confirmation(picks, act) };
-        self.case.judge(self.policies, act, &found)
+        self.case.judge_told(self.policies, act, &found, &self.suppose_told(picks))
     }
 
     /// Whether the owner's word is given or supposed, and they could have what is supposed themselves.
@@ -217,6 +241,26 @@ impl<'a> Search<'a> {
         could(Some(0)).then_some(Factor::Needed)
     }
 
+    /// What transmitters of signals would say just now.
+    fn suppose_told(&self, picks: &[&Pick]) -> Told {
+        let (mut told, at) = (self.told.clone(), self.at);
+        for pick in picks {
+            match pick {
+                Pick::Risk(level) => told.risk = Some(Since { what: *level, at }),
+                Pick::Device => told.device = Some(Since { what: Compliance::Compliant, at }),
+                Pick::Assurance(level) => told.assurance = Some(Since { what: level.clone(), at }),
+                Pick::Quorum(_)
+                | Pick::Confirmation
+                | Pick::Reason
+                | Pick::Ticket { .. }
+                | Pick::SecondFactor
+                | Pick::ShorterTime
+                | Pick::Purpose(_) => {}
+            }
+        }
+        told
+    }
+
     fn suppose(&self, picks: &[&Pick]) -> (Act, BTreeSet<String>) {
         let (mut act, mut quorums) = (self.act.clone(), self.met.clone());
         for pick in picks {
@@ -234,7 +278,12 @@ impl<'a> Search<'a> {
                 Pick::Ticket { sample, .. } => used.asked.ticket = Some(sample.clone()),
                 Pick::ShorterTime => used.asked.duration = Span::from_secs(SHORTEST_S),
                 Pick::Purpose(purpose) => used.asked.purpose = *purpose,
-                Pick::Quorum(_) | Pick::Confirmation | Pick::SecondFactor => {}
+                Pick::Quorum(_)
+                | Pick::Confirmation
+                | Pick::SecondFactor
+                | Pick::Risk(_)
+                | Pick::Device
+                | Pick::Assurance(_) => {}
             }
         }
         (act, quorums)
@@ -295,6 +344,9 @@ impl<'a> Search<'a> {
                 Pick::Reason => Lack::Reason,
                 Pick::Ticket { like, .. } => Lack::Ticket { like: like.clone() },
                 Pick::Purpose(purpose) => Lack::Purpose { purpose: *purpose },
+                Pick::Risk(level) => Lack::LowerRisk { at_most: *level },
+                Pick::Device => Lack::CompliantDevice,
+                Pick::Assurance(level) => Lack::Assurance { level: level.clone() },
                 Pick::ShorterTime => {
                     let asked_s = self.act.duration().map_or(0, secs_up);
                     let at_most_s = most(i64::from(SHORTEST_S), asked_s - 1, |s| {
@@ -372,10 +424,40 @@ fn picks_of_use(
     picks
 }
 
+/// What transmitters of signals could say of the person that they don't say yet: only what policies read.
+fn picks_of_told(policies: &PolicySet, told: &Told) -> Vec<Pick> {
+    let literals = policies.literals();
+    let mut picks = Vec::new();
+    if literals.reads("risk_level") {
+        // The highest first: whoever is less of a risk than that is so as well.
+        let lower = |level: &RiskLevel| told.risk.as_ref().is_none_or(|now| *level < now.what);
+        let anew =
+            |level: &RiskLevel| literals.reads("risk_age_s") && told.risk.as_ref().is_some_and(|r| r.what == *level);
+        picks.extend(RiskLevel::ALL.into_iter().rev().filter(|l| lower(l) || anew(l)).map(Pick::Risk));
+    }
+    let compliant = told.device.as_ref().is_some_and(|now| now.what == Compliance::Compliant);
+    if literals.reads("device_compliance") && (!compliant || literals.reads("device_age_s")) {
+        picks.push(Pick::Device);
+    }
+    if literals.reads("assurance_level") {
+        let is = |level: &AssuranceLevel| told.assurance.as_ref().is_some_and(|now| now.what == *level);
+        let named = literals.assurance_levels.iter().filter_map(|level| AssuranceLevel::try_from(level.clone()).ok());
+        let wanted = named.filter(|level| !is(level) || literals.reads("assurance_age_s"));
+        picks.extend(wanted.take(LEVELS_MAX).map(Pick::Assurance));
+    }
+    picks
+}
+
 impl Pick {
     /// Whether two can't be supposed together, since one request has one of them.
     fn excludes(&self, other: &Self) -> bool {
-        matches!((self, other), (Self::Ticket { .. }, Self::Ticket { .. }) | (Self::Purpose(_), Self::Purpose(_)))
+        matches!(
+            (self, other),
+            (Self::Ticket { .. }, Self::Ticket { .. })
+                | (Self::Purpose(_), Self::Purpose(_))
+                | (Self::Risk(_), Self::Risk(_))
+                | (Self::Assurance(_), Self::Assurance(_))
+        )
     }
 
     /// Whether who brings `self` has brought `other` as well.
@@ -383,6 +465,7 @@ impl Pick {
         match (self, other) {
             (Self::Quorum(mine), Self::Quorum(theirs)) => mine.implies(theirs),
             (Self::Ticket { .. }, Self::Ticket { like: None, .. }) => true,
+            (Self::Risk(mine), Self::Risk(theirs)) => mine <= theirs,
             (mine, theirs) => mine == theirs,
         }
     }

@@ -93,6 +93,8 @@ kinds! {
     Kind = "Kind",
     Purpose = "Purpose",
     Claims = "Claims",
+    Risk = "Risk",
+    Compliance = "Compliance",
     Resource = "Resource",
     Role = "Role",
     Installation = "Installation",

@@ -164,13 +164,17 @@ impl PolicySet {
         &self.quorums
     }
 
-    /// When a verdict of these policies could change by the clock alone, if it could: the next full hour, since hours
-    /// and weekdays are all of the clock that policies read. // I2
+    /// When a verdict of these policies could change by the clock alone, if it could: the next full hour, where they read
+    /// hours and weekdays; the next second, where they read how old something is that a signal said. // I2
     #[must_use]
     pub fn next_change(&self, now: Time) -> Option<Time> {
-        const HOUR: i64 = 3_600_000_000;
-        let next = (now.micros().div_euclid(HOUR) + 1).saturating_mul(HOUR);
-        self.literals.reads_clock().then(|| Time::from_micros(next))
+        const SECOND: i64 = 1_000_000;
+        const HOUR: i64 = 3_600 * SECOND;
+        let next = |unit: i64| Time::from_micros((now.micros().div_euclid(unit) + 1).saturating_mul(unit));
+        if self.literals.reads_ages() {
+            return Some(next(SECOND));
+        }
+        self.literals.reads_clock().then(|| next(HOUR))
     }
 
     /// What may be meant otherwise, though it is valid: groups that don't exist (`known_groups` are those that do), and

@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use daypass_domain::signals::RiskLevel;
+
 use crate::{
     Quorum,
     missing::{Factor, Lack, Missing, Way},
@@ -35,6 +37,11 @@ impl fmt::Display for Lack {
             Self::SecondFactor { within } => write!(f, "a second factor shown at most {within} before asking"),
             Self::ShorterTime { at_most } => write!(f, "a shorter time: {at_most} at most"),
             Self::Purpose { purpose } => write!(f, "the purpose {purpose}, if that is what it is for"),
+            Self::LowerRisk { at_most } => {
+                write!(f, "a signal that says you are a {} risk", if_most(*at_most))
+            }
+            Self::CompliantDevice => f.write_str("a signal that says your device keeps to its rules"),
+            Self::Assurance { level } => write!(f, "a signal that says you signed in with the assurance {level}"),
         }
     }
 }
@@ -50,7 +57,10 @@ impl Lack {
             | Self::Ticket { .. }
             | Self::SecondFactor { .. }
             | Self::ShorterTime { .. }
-            | Self::Purpose { .. } => None,
+            | Self::Purpose { .. }
+            | Self::LowerRisk { .. }
+            | Self::CompliantDevice
+            | Self::Assurance { .. } => None,
         }
     }
 }
@@ -91,6 +101,15 @@ fn approvals(parts: &[Part]) -> String {
             let each: Vec<String> = parts.iter().map(part).collect();
             format!("approvals by {}: different people, none of them you", each.join(" and "))
         }
+    }
+}
+
+/// A level, and that lower ones do as well.
+fn if_most(level: RiskLevel) -> &'static str {
+    match level {
+        RiskLevel::Low => "low",
+        RiskLevel::Medium => "medium (or lower)",
+        RiskLevel::High => "high (or lower)",
     }
 }
 

@@ -7,8 +7,9 @@ use daypass_domain::{
     Span, Time,
     trust::{Bundle, Claims, Issuer, IssuerUrl, SpiffeId, TrustDomain},
 };
+use daypass_wire::secevent::poll::{Answered, Asked};
 
-use crate::secret::Secret;
+use crate::{secret::Secret, signals::Listener};
 
 /// How far another's clock may be from ours, either way.
 pub const CLOCK_SKEW: Span = Span::from_secs(60);
@@ -70,6 +71,18 @@ pub trait Identity: Send + Sync {
     /// # Errors
     /// When they refused, the time is up, or what the provider says doesn't hold.
     async fn poll_device(&self, client: &Client<'_>, code: &Secret, now: Time) -> Result<Polled, IdentityError>;
+
+    /// Asks a transmitter for signals, and tells it what became of those that came before (RFC 8936).
+    ///
+    /// # Errors
+    /// When it can't be reached, says no, or answers what can't be used.
+    async fn poll_signals(&self, by: &Listener<'_>, at: &IssuerUrl, asked: &Asked) -> Result<Answered, IdentityError>;
+
+    /// Asks a transmitter to send a signal that says this state (SSF 1.0, "Verification").
+    ///
+    /// # Errors
+    /// When it can't be reached, says no, or doesn't offer it.
+    async fn ask_to_verify(&self, by: &Listener<'_>, stream: &str, state: &str) -> Result<(), IdentityError>;
 }
 
 /// What a token must be.
@@ -94,6 +107,8 @@ pub enum TokenKind {
     JwtSvid,
     /// That somebody signed out (OpenID Connect Back-Channel Logout 1.0, 2.4).
     Logout,
+    /// That something happened to somebody (RFC 8417).
+    Signal,
 }
 
 /// A certificate that says who a SPIFFE workload is.

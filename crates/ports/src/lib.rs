@@ -9,6 +9,7 @@ pub mod pages;
 pub mod record;
 pub mod rows;
 pub mod secret;
+pub mod signals;
 pub mod store;
 pub mod targets;
 pub mod webauthn;

@@ -53,6 +53,14 @@ pub enum Kind {
     DirectoryUser,
     /// A group of a directory.
     DirectoryGroup,
+    /// A transmitter of signals.
+    Transmitter,
+    /// What came from a transmitter so far.
+    SignalStream,
+    /// A signal that came.
+    Signal,
+    /// What transmitters said of a person.
+    Sayings,
 }
 
 impl Kind {
@@ -79,6 +87,10 @@ impl Kind {
             Self::Directory => "directory",
             Self::DirectoryUser => "directory_user",
             Self::DirectoryGroup => "directory_group",
+            Self::Transmitter => "transmitter",
+            Self::SignalStream => "signal_stream",
+            Self::Signal => "signal",
+            Self::Sayings => "sayings",
         }
     }
 }

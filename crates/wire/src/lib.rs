@@ -9,9 +9,11 @@
 //! - [`mcp`]: the Model Context Protocol, as a server of tools speaks it over stdio.
 //! - [`jwt`]: signed tokens as they come from outside, read and not yet believed.
 //! - [`spiffe`]: a SPIFFE trust domain's authorities, as it writes them.
+//! - [`secevent`]: security event tokens, and what is said where they are polled.
 
 pub mod jwt;
 pub mod mcp;
 pub mod postgres;
 pub mod scram;
+pub mod secevent;
 pub mod spiffe;

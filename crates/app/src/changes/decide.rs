@@ -327,6 +327,7 @@ impl App {
             super::DIRECTORY,
             super::RESOURCE,
             super::TRUST,
+            super::SIGNALS,
             super::POLICY,
         ] {
             match self.may_administer(actor, subject).await {

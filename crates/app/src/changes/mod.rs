@@ -7,7 +7,7 @@
 //!
 //! # What one administrator alone could try, to reach a target that they couldn't reach before
 //!
-//! Each row has a test in `tests/admin/four_eyes.rs`.
+//! Each row has a test in `tests/admin/four_eyes.rs`; that of signals is in `tests/admin/signals.rs`.
 //!
 //! | the try | what stops it |
 //! | --- | --- |
@@ -30,6 +30,7 @@
 //! | propose two changes that are fine apart, and approve on an outdated plan | refused: the base has moved |
 //! | invite oneself again, alone, and so be locked out with a code lost | refused for the last who can sign in |
 //! | trust a provider or an issuer of one's own, or let a token or a group of one's own be taken for more | it is a change |
+//! | hear a transmitter of signals of one's own, to disable others or to say facts of oneself | it is a change |
 //! | let an approver approve something else than they saw | content is fixed by its digest, and the payload is checked against it |
 //!
 //! What one administrator can do alone takes away: disable, remove, revoke. And empty groups can be made, which no
@@ -41,9 +42,13 @@ mod prepare;
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use daypass_domain::{ChangeId, Digest, MailAddress, Name, PrincipalId, Span, Time, TokenId, principal::Actor};
+use daypass_domain::{
+    ChangeId, Digest, MailAddress, Name, PrincipalId, Span, Time, TokenId, principal::Actor, signals::Transmitter,
+};
 use daypass_ports::{rows::TokenScope, secret::Secret};
 use serde::{Deserialize, Serialize};
+
+use crate::signals::Bearer;
 
 pub use decide::{ChangeView, Standing, Which};
 pub(crate) use gives::leaving_may_give;
@@ -156,6 +161,20 @@ pub enum Proposal {
         /// Its text.
         text: String,
     },
+    /// A transmitter of signals is heard: what happens to whom, on its word.
+    DeclareTransmitter {
+        /// What it is called here.
+        name: Name,
+        /// What is declared.
+        transmitter: Box<Transmitter>,
+        /// Whether it gets a new secret.
+        bearer: Bearer,
+    },
+    /// A transmitter of signals is heard no more.
+    RemoveTransmitter {
+        /// Which.
+        name: Name,
+    },
     /// A policy set.
     Policy {
         /// File name to Cedar text.
@@ -181,6 +200,7 @@ impl Proposal {
             Self::DeclareDirectory { .. } => DIRECTORY,
             Self::Resources { .. } => RESOURCE,
             Self::Trust { .. } => TRUST,
+            Self::DeclareTransmitter { .. } | Self::RemoveTransmitter { .. } => SIGNALS,
             Self::Policy { .. } => POLICY,
         }
     }
@@ -205,6 +225,8 @@ impl Proposal {
             | Self::DeclareDirectory { .. }
             | Self::Resources { .. }
             | Self::Trust { .. }
+            | Self::DeclareTransmitter { .. }
+            | Self::RemoveTransmitter { .. }
             | Self::Policy { .. } => vec![self.subject()],
         }
     }
@@ -222,6 +244,8 @@ pub const DIRECTORY: &str = "directory";
 pub const RESOURCE: &str = "resource";
 /// The subject of changes to whose word is taken.
 pub const TRUST: &str = "trust";
+/// The subject of changes to whose signals are heard.
+pub const SIGNALS: &str = "signals";
 /// The subject of changes to policies.
 pub const POLICY: &str = "policy";
 
@@ -311,6 +335,10 @@ pub(crate) enum Kept {
     },
     Token {
         id: TokenId,
+        hash: Digest,
+    },
+    /// The secret of a transmitter of signals.
+    Bearer {
         hash: Digest,
     },
 }

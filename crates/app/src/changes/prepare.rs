@@ -89,6 +89,10 @@ impl App {
             }
             Proposal::Resources { file, text } => self.plan_resource_rows(file, text).await,
             Proposal::Trust { file, text } => self.plan_trust(file, text).await,
+            Proposal::DeclareTransmitter { name, transmitter, bearer } => {
+                self.plan_declare_transmitter(name, transmitter, *bearer, hand).await
+            }
+            Proposal::RemoveTransmitter { name } => self.plan_remove_transmitter(name).await,
             Proposal::Policy { files } => self.plan_policy_switch(files, doers).await,
         }
     }

@@ -156,7 +156,7 @@ impl App {
         data_encoding::BASE64.encode(&key.seal(self.random(), SAID.as_bytes(), &plain))
     }
 
-    fn said<T: DeserializeOwned>(&self, of: [u8; 16], sealed: &str) -> Result<T> {
+    pub(crate) fn said<T: DeserializeOwned>(&self, of: [u8; 16], sealed: &str) -> Result<T> {
         let broken = |why: String| Problem::unavailable(format!("what a directory said can't be read: {why}"));
         let sealed = data_encoding::BASE64.decode(sealed.as_bytes()).map_err(|e| broken(e.to_string()))?;
         let plain = self.keys.sealing_key(SAID, &of).open(SAID.as_bytes(), &sealed);

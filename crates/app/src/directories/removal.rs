@@ -1,6 +1,9 @@
 //! A directory's user is gone: cut, disabled, out of its groups, and what was said of them forgotten.
 
-use daypass_domain::{Time, principal::Actor};
+use daypass_domain::{
+    Time,
+    principal::{Actor, Standing},
+};
 use daypass_ports::directories::DirectoryGroup;
 
 use super::{
@@ -51,7 +54,8 @@ impl App {
         }
         let region = settings.value.region.clone();
         if known.principal.value.is_active() {
-            self.plan_disable(&known.principal, actor.principal, &mut prepared).await?;
+            let standing = Standing::Disabled { at: self.now(), by: actor.principal };
+            self.plan_disable(&known.principal, standing, &mut prepared).await?;
             let disabled = administration(event::PRINCIPAL_DISABLED, ids_of(actor, who), region, Vec::new());
             prepared.commit.entry(disabled);
         }

@@ -167,12 +167,18 @@ impl App {
         let id = known.principal.value.id;
         match (step, &known.principal.value.standing) {
             (Step::Leaves, _) => {
-                self.plan_disable(&known.principal, actor.principal, prepared).await?;
+                let standing = Standing::Disabled { at: self.now(), by: actor.principal };
+                self.plan_disable(&known.principal, standing, prepared).await?;
                 Ok(event::PRINCIPAL_DISABLED)
             }
             (Step::Returns, Standing::Disabled { by, .. }) if *by != actor.principal => Err(Problem::not_allowed(
                 "disabled_here",
                 "an administrator of Daypass disabled this user, so a directory can't let them act again",
+                "an administrator can, with `daypass user enable`",
+            )),
+            (Step::Returns, Standing::DisabledBySignal { .. }) => Err(Problem::not_allowed(
+                "disabled_by_signal",
+                "a transmitter of signals had this user disabled, so a directory can't let them act again",
                 "an administrator can, with `daypass user enable`",
             )),
             (Step::Returns, Standing::Active | Standing::Disabled { .. }) => {
@@ -181,11 +187,17 @@ impl App {
                 prepared.turn = Turn::Enabled(id);
                 Ok(event::DIRECTORY_USER_CHANGED)
             }
-            (Step::Stays, Standing::Active | Standing::Disabled { .. }) => Ok(event::DIRECTORY_USER_CHANGED),
+            (Step::Stays, Standing::Active | Standing::Disabled { .. } | Standing::DisabledBySignal { .. }) => {
+                Ok(event::DIRECTORY_USER_CHANGED)
+            }
         }
     }
 
-    async fn user_said(&self, directory: &Directory, user_name: &str) -> Result<Option<Read<DirectoryUser>>> {
+    pub(crate) async fn user_said(
+        &self,
+        directory: &Directory,
+        user_name: &str,
+    ) -> Result<Option<Read<DirectoryUser>>> {
         let hash = self.said_name(directory, user_name);
         let found = self.store_ref().find::<DirectoryUser>(directory_key::SAID_NAME, &hash).await?;
         Ok(found.into_iter().find(|row| row.value.directory == directory.name))

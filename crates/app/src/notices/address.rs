@@ -259,6 +259,9 @@ fn who_in(lack: &Lack) -> Option<&[Name]> {
         | Lack::Ticket { .. }
         | Lack::SecondFactor { .. }
         | Lack::ShorterTime { .. }
-        | Lack::Purpose { .. } => None,
+        | Lack::Purpose { .. }
+        | Lack::LowerRisk { .. }
+        | Lack::CompliantDevice
+        | Lack::Assurance { .. } => None,
     }
 }

@@ -65,6 +65,7 @@ impl App {
             EndCause::Deadline | EndCause::Released { .. } | EndCause::StatementOver => return,
             EndCause::Revoked { by, .. } => KnownTo::Doer { principal: *by },
             EndCause::Disabled { .. }
+            | EndCause::Signalled { .. }
             | EndCause::FactGone { .. }
             | EndCause::PolicyChanged { .. }
             | EndCause::RoleChanged

@@ -36,7 +36,8 @@ impl App {
             return Ok(());
         }
         let mut prepared = Prepared::default();
-        self.plan_disable(&read, actor.principal, &mut prepared).await?;
+        let standing = Standing::Disabled { at: self.now(), by: actor.principal };
+        self.plan_disable(&read, standing, &mut prepared).await?;
         let mut ids = vec![("principal", id.to_string())];
         ids.extend(crate::entry::owner_id(id, read.value.person()));
         if actor.principal != id {
@@ -69,11 +70,10 @@ impl App {
     pub(crate) async fn plan_disable(
         &self,
         read: &Read<Principal>,
-        by: PrincipalId,
+        standing: Standing,
         prepared: &mut Prepared,
     ) -> Result<()> {
         self.must_leave_an_administrator(&self.administrators().await?.value, read.value.id).await?;
-        let standing = Standing::Disabled { at: self.now(), by };
         prepared.commit.replace(read, &Principal { standing, ..read.value.clone() });
         for one in self.with_workloads(read.value.id).await? {
             self.drop_credentials(one, &mut prepared.commit).await?;

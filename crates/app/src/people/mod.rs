@@ -84,7 +84,7 @@ impl App {
             };
             let disabled = match principal.standing {
                 Standing::Active => None,
-                Standing::Disabled { at, .. } => Some(at),
+                Standing::Disabled { at, .. } | Standing::DisabledBySignal { at, .. } => Some(at),
             };
             let within = groups.iter().filter(|g| g.value.members.contains(&principal.id));
             views.push(PrincipalView {

@@ -149,7 +149,7 @@ impl App {
             let actor = Actor { principal: principal.value.id, person: principal.value.person(), via };
             let scopes = match self.bar_of(principal.value.id).await? {
                 Bar::None => Scopes::These(token.scopes),
-                Bar::UntilEnrolled { .. } => Scopes::Barred,
+                Bar::UntilEnrolled { .. } | Bar::UntilShown { .. } => Scopes::Barred,
             };
             return Ok(Caller { actor, credential: Credential::Token(token.id), scopes });
         }
@@ -169,7 +169,7 @@ impl App {
         let actor = Actor { principal: principal.value.id, person: principal.value.person(), via };
         let scopes = match self.bar_of(principal.value.id).await? {
             Bar::None => Scopes::All,
-            Bar::UntilEnrolled { .. } => Scopes::Barred,
+            Bar::UntilEnrolled { .. } | Bar::UntilShown { .. } => Scopes::Barred,
         };
         Ok(Caller { actor, credential: Credential::SignIn(sign_in.id), scopes })
     }
@@ -197,8 +197,9 @@ impl App {
 pub(super) fn barred() -> Problem {
     Problem::not_allowed(
         "second_factor_reset",
-        "your second factor was reset, so this account can do nothing until another is enrolled",
-        "enrol one on the page /factors of this server, or with `daypass totp enrol`",
+        "your second factor was reset, or a credential of yours was revoked, so this account can do nothing until you show a \
+         second factor, or enrol one",
+        "show it with `daypass second-factor CODE`; or enrol one with `daypass totp enrol`, or on the page /factors",
     )
 }
 

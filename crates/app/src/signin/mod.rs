@@ -60,7 +60,7 @@ pub(crate) use held::Ceremonies;
 pub use passkeys::{Again, PASSKEYS_MOST};
 pub use password::{PASSWORD_MAX, PASSWORD_MIN, check_new_password};
 pub use provider::{Began, Came, CameBack, DeviceBegan, Finished, FinishedInBrowser, ProviderView, Return};
-pub(crate) use provider::{LoggedOut, Spent};
+pub(crate) use provider::{LoggedOut, Spent, session_digest, subject_digest};
 pub use second_step::{SecondStep, Step};
 pub use showing::{FRESH, Freshness, Showing};
 pub use totp::code_for;
@@ -229,6 +229,10 @@ impl App {
         let mut next = factors.value.clone();
         let mut commit = Commit::default();
         let second_factor = self.second_factor_at_sign_in(&mut next, second, now, &mut commit).await?;
+        match second_factor {
+            SecondFactor::ShownAt { at } => self.lift(&mut next, at, None, &mut commit).await?,
+            SecondFactor::NotShown => {}
+        }
         let more = more(&mut next, now)?;
         let (sign_in, token) = self.new_sign_in(id, kept_by, second_factor, SignInWord::Own);
         commit.expect(&principal);

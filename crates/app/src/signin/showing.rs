@@ -8,7 +8,7 @@ use daypass_domain::{
 };
 use daypass_ports::{
     record::{Commit, Read},
-    rows::{Bar, Factors, SignIn, Way},
+    rows::{Bar, Factors, SignIn, Way, key},
     secret::Secret,
     webauthn::Ceremony,
 };
@@ -84,6 +84,7 @@ impl App {
         let mut next = factors.value.clone();
         let mut commit = Commit::default();
         self.use_second(&mut next, second, now, &mut commit).await?;
+        self.lift(&mut next, now, Some(sign_in), &mut commit).await?;
         commit.replace(&factors, &next);
         commit.replace(&row, &SignIn { second_factor: SecondFactor::ShownAt { at: now }, ..row.value.clone() });
         let ids = vec![("signin", sign_in.to_string()), ("principal", id.to_string())];
@@ -107,6 +108,28 @@ impl App {
         }
     }
 
+    /// Lifts the bar of who shows a second factor after a credential of theirs was revoked. The sign-ins in which none was
+    /// shown end with it: whoever came in by the old credential isn't let through by who has the other one.
+    pub(super) async fn lift(
+        &self,
+        factors: &mut Factors,
+        shown: Time,
+        keep: Option<SignInId>,
+        commit: &mut Commit,
+    ) -> Result<()> {
+        let after = factors.bar.after_showing(shown);
+        if after == factors.bar {
+            return Ok(());
+        }
+        factors.bar = after;
+        for row in self.store_ref().find::<SignIn>(key::PRINCIPAL, &factors.principal.to_string()).await? {
+            if Some(row.value.id) != keep {
+                commit.delete(&row);
+            }
+        }
+        Ok(())
+    }
+
     pub(super) async fn sign_in_row(&self, id: SignInId) -> Result<Read<SignIn>> {
         let row = self.store_ref().get::<SignIn>(&id.to_string()).await?;
         row.ok_or_else(|| Problem::not_found("signin", id))
@@ -119,11 +142,14 @@ impl App {
     pub async fn freshness(&self, actor: &Actor) -> Result<Freshness> {
         let factors = self.store_ref().get::<Factors>(&actor.principal.to_string()).await?;
         let Some(factors) = factors.map(|read| read.value) else { return Ok(Freshness::Enough) };
-        match factors.bar {
+        let counts = match factors.bar {
             Bar::UntilEnrolled { .. } => return Ok(Freshness::Barred),
-            Bar::None => {}
-        }
-        let shown = self.second_factor_age_s(actor).is_some_and(|age| age <= FRESH.secs());
+            Bar::UntilShown { .. } if !factors.has_second_factor() => return Ok(Freshness::Barred),
+            // What was shown before a credential was revoked counts for nothing.
+            Bar::UntilShown { since } => shown_at(actor).is_some_and(|at| since <= at),
+            Bar::None => true,
+        };
+        let shown = counts && self.second_factor_age_s(actor).is_some_and(|age| age <= FRESH.secs());
         if shown || !factors.has_second_factor() {
             return Ok(Freshness::Enough);
         }
@@ -165,6 +191,14 @@ impl App {
                 how_again(&ways),
             )),
         }
+    }
+}
+
+/// When the actor showed a second factor, if they did.
+fn shown_at(actor: &Actor) -> Option<Time> {
+    match actor.via {
+        Via::SignIn { second_factor: SecondFactor::ShownAt { at } } => Some(at),
+        Via::SignIn { second_factor: SecondFactor::NotShown } | Via::Token { .. } => None,
     }
 }
 

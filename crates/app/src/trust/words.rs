@@ -103,7 +103,8 @@ fn of_workload(trust: &WorkloadTrust) -> String {
 fn issuer(issuer: &Issuer) -> String {
     let algorithms: Vec<&str> = issuer.algorithms.iter().map(|a| a.as_str()).collect();
     let keys = match &issuer.keys {
-        Keys::Discovered => String::new(),
+        Keys::Discovered | Keys::OfTransmitter => String::new(),
+        Keys::At(place) => format!(", keys at {place}"),
         Keys::Given(set) => format!(", keys {}", Digest::of(set.as_bytes())),
     };
     let authorities = issuer.authorities.as_ref().map(|pem| format!(", authorities {}", Digest::of(pem.as_bytes())));

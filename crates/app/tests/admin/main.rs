@@ -9,6 +9,7 @@ mod notices;
 mod people;
 mod policies;
 mod resources;
+mod signals;
 mod signin;
 mod start;
 mod statements;

@@ -104,13 +104,26 @@ pub(super) async fn ready(call: Call) -> Result<Told> {
     } else {
         Err("the gateway's lease ran out, so nothing passes until it is renewed".to_owned())
     };
+    // Anybody may ask this, so it isn't said of whom.
+    let unheard = match control.app().unheard().await {
+        Ok(0) => Ok(()),
+        Ok(some) => Err(format!("{some} transmitters of signals can't be heard: see `daypass signals list`")),
+        Err(problem) => Err(problem.to_string()),
+    };
     let checks = vec![
         check("store", control.probe.writable(control).await),
         check("clock", clock),
         check("policy", policy),
         check("gateway", gateway),
+        of_others("signals", unheard),
     ];
-    Ok(Told(Readiness { ready: checks.iter().all(|c| c.health == Health::Fine), checks }))
+    Ok(Told(Readiness { ready: checks.iter().all(|c| c.health != Health::Broken), checks }))
+}
+
+/// Of something that the server hears from: it does its work without, and somebody should look.
+fn of_others(name: &str, outcome: std::result::Result<(), String>) -> Check {
+    let health = if outcome.is_ok() { Health::Fine } else { Health::Worrying };
+    Check { health, ..check(name, outcome) }
 }
 
 fn check(name: &str, outcome: std::result::Result<(), String>) -> Check {

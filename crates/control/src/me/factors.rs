@@ -59,6 +59,7 @@ async fn list(call: Call) -> Result<Json<FactorList>> {
         bar: match held.bar {
             rows::Bar::None => Bar::None,
             rows::Bar::UntilEnrolled { since } => Bar::UntilEnrolled { since: time(since) },
+            rows::Bar::UntilShown { since } => Bar::UntilShown { since: time(since) },
         },
     }))
 }

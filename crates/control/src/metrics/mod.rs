@@ -44,6 +44,7 @@ struct Gauges {
     lag: Gauge,
     revision: Counter,
     waiting: Gauge,
+    unheard: Gauge,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
@@ -91,6 +92,11 @@ impl Metrics {
         registry.register("ledger_lag", "Commits that wait to become durable", gauges.lag.clone());
         registry.register("commits", "Durable commits, ever", gauges.revision.clone());
         registry.register("requests_waiting", "Requests that wait for an answer", gauges.waiting.clone());
+        registry.register(
+            "signals_unheard",
+            "Transmitters of shared signals that are asked and don't answer",
+            gauges.unheard.clone(),
+        );
         Self { registry, http, decisions, entries, gauges, counted: Mutex::default() }
     }
 
@@ -122,6 +128,7 @@ pub(crate) async fn scrape(control: &Control) -> Result<String> {
     raise(&gauges.revision, revision);
     let waiting = store.find::<Request>(key::STATE, "pending").await?.len();
     gauges.waiting.set(i64::try_from(waiting).unwrap_or(i64::MAX));
+    gauges.unheard.set(i64::try_from(control.app().unheard().await?).unwrap_or(i64::MAX));
     let mut text = String::new();
     encode(&mut text, &metrics.registry)
         .map_err(|e| daypass_app::Problem::unavailable(format!("the metrics can't be written: {e}")))?;

@@ -47,7 +47,7 @@ pub(crate) fn own_form(app: &App, route: &Route, caller: &Caller, form: &Bytes) 
 
 fn takes_forms(route: &Route) -> bool {
     match route.face {
-        Face::Programs | Face::Directories | Face::Products => false,
+        Face::Programs | Face::Directories | Face::Products | Face::Transmitters => false,
         Face::People => route.method != Method::GET,
     }
 }

@@ -64,6 +64,7 @@ async fn cause(app: &App, cause: &end::EndCause) -> Result<EndCause> {
         end::EndCause::Disabled { principal } => {
             EndCause::Disabled { principal: app.name_of(*principal).await?.to_string() }
         }
+        end::EndCause::Signalled { transmitter } => EndCause::Signalled { transmitter: transmitter.to_string() },
         end::EndCause::FactGone { fact: end::HeldFact::Approval { request } } => {
             EndCause::ApprovalGone { request: RequestId::of(request) }
         }

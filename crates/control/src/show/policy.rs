@@ -41,6 +41,9 @@ fn lack(lack: &policy::Lack) -> Lack {
         policy::Lack::SecondFactor { within } => Lack::SecondFactor { within_s: within.secs() },
         policy::Lack::ShorterTime { at_most } => Lack::ShorterTime { at_most_s: at_most.secs() },
         policy::Lack::Purpose { purpose: which } => Lack::Purpose { purpose: purpose(*which) },
+        policy::Lack::LowerRisk { at_most } => Lack::LowerRisk { at_most: at_most.as_str().to_owned() },
+        policy::Lack::CompliantDevice => Lack::CompliantDevice,
+        policy::Lack::Assurance { level } => Lack::Assurance { level: level.to_string() },
     }
 }
 

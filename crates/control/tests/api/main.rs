@@ -14,6 +14,7 @@ mod matrix;
 mod over_tls;
 mod pages;
 mod products;
+mod signals;
 mod story;
 mod svids;
 mod things;

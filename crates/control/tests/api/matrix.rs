@@ -14,7 +14,7 @@ use daypass_ports::{
 };
 use serde_json::{Value, json};
 
-use crate::products;
+use crate::{products, signals};
 use crate::things::{
     approve, change, grant, notice, pending, request, session, spare, spare_group, spare_user, statement,
 };
@@ -33,7 +33,7 @@ const CALLERS: [(&str, &str); 8] = [
 ];
 
 /// What can succeed only once, or takes a code of this moment: audited by the test named here.
-const ELSEWHERE: [(&str, &str); 20] = [
+const ELSEWHERE: [(&str, &str); 22] = [
     ("/v1/token", "identity::a_job_gets_a_token_for_its_own_and_both_are_in_its_entries"),
     ("/v1/signin/oidc/finish", "crates/daypass/tests/house/oidc.rs"),
     ("/signin/oidc/callback", "crates/daypass/tests/house/oidc_pages.rs"),
@@ -52,6 +52,8 @@ const ELSEWHERE: [(&str, &str); 20] = [
     ("/welcome", "factors::an_invitation_is_taken_up_on_a_page"),
     ("/v1/requests/{id}/confirm", "confirm::an_owner_confirms_what_their_workload_asks_and_nobody_else_does"),
     ("/requests/{id}/confirm", "confirm::an_owner_confirms_on_the_page_and_a_token_nowhere"),
+    ("/signals/{name}", "house: signals::what_is_no_signal_is_refused_and_said"),
+    ("/v1/signals/{name}/verify", "house: signals::a_transmitter_that_is_asked_is_heard"),
     // There is no target here: the whole house has one.
     ("/v1/requests/{id}/look", "house: statements::a_look_estimates_and_changes_nothing"),
     ("/v1/grants/{id}/run", "house: statements::an_approved_update_runs_once_and_nothing_of_it_is_left"),
@@ -217,7 +219,10 @@ async fn call(world: &World, route: &Route, caller: &str, person: &str) -> Ask {
         Face::People => return page(world, route, caller, person).await,
         Face::Directories => return scim(world, route, caller).await,
         Face::Products => return products::call(world, route, caller, person).await,
-        Face::Programs => {}
+        Face::Transmitters | Face::Programs => {}
+    }
+    if let Some(ask) = signals::call(world, route).await {
+        return Ask { bearer: world.bearers.get(caller).cloned(), ..ask };
     }
     let signature = format!("{route:?}");
     let post = |path: &str, body: Value| Ask::post(path, body);

@@ -95,7 +95,8 @@ impl Reply {
     /// The code of a problem, or SCIM's word for it, where it has one.
     fn refusal(&self) -> String {
         let said = self.json();
-        said["code"].as_str().or(said["scimType"].as_str()).unwrap_or("?").to_owned()
+        let word = said["code"].as_str().or(said["scimType"].as_str()).or(said["err"].as_str());
+        word.unwrap_or("?").to_owned()
     }
     pub fn ok(self) -> Self {
         assert!(self.status.is_success(), "{} {}", self.status, self.text());

@@ -6,4 +6,5 @@ pub mod connection;
 pub mod http;
 pub mod pin;
 pub mod profile;
+pub mod signals;
 pub mod tiles;

@@ -173,6 +173,7 @@ pub async fn run(args: ServeArgs) -> Result<(), Failure> {
     tokio::spawn(Arc::clone(&app).run_due());
     tokio::spawn(Arc::clone(&app).run_reaper());
     tokio::spawn(Arc::clone(&app).run_notices());
+    tokio::spawn(Arc::clone(&app).run_signals());
 
     let gateway = start_gateway(&app, &opened, &identity).await?;
     let (api, api_address) = listen(config.api).await?;

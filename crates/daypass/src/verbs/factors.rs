@@ -102,6 +102,10 @@ fn listed(factors: &FactorList) -> String {
         Bar::UntilEnrolled { since } => {
             fields.push(("barred", format!("since {}, until you enrol a second factor", words::time(*since))));
         }
+        Bar::UntilShown { since } => {
+            let until = "until you show a second factor: `daypass second-factor CODE`";
+            fields.push(("barred", format!("since {}, {until}", words::time(*since))));
+        }
     }
     let mut lines = vec![output::fields(&fields)];
     for passkey in &factors.passkeys {

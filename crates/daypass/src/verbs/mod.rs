@@ -19,6 +19,7 @@ pub mod resources;
 pub mod secrets;
 pub mod sessions;
 pub mod show;
+pub mod signals;
 pub mod signin;
 pub mod tokens;
 pub mod trust;

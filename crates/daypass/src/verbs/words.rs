@@ -109,7 +109,10 @@ pub fn whose_word(ways: &[Way]) -> Vec<String> {
             | Lack::Ticket { .. }
             | Lack::SecondFactor { .. }
             | Lack::ShorterTime { .. }
-            | Lack::Purpose { .. } => {}
+            | Lack::Purpose { .. }
+            | Lack::LowerRisk { .. }
+            | Lack::CompliantDevice
+            | Lack::Assurance { .. } => {}
         }
     }
     names.sort_unstable();

@@ -44,7 +44,7 @@ fn login(world: &World, who: &str) -> crate::world::Said {
     ended(with_browser(&person, who, &arguments).spawn().unwrap())
 }
 
-fn signs_in(world: &World, who: &str) -> Person {
+pub fn signs_in(world: &World, who: &str) -> Person {
     let said = login(world, who);
     assert_eq!(said.code, 0, "{}", said.all());
     world.person(who)

@@ -27,7 +27,7 @@ impl Drop for Provider {
     }
 }
 
-fn folder() -> PathBuf {
+pub fn folder() -> PathBuf {
     PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/provider")
 }
 

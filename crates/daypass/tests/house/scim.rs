@@ -85,7 +85,7 @@ pub fn patch(operations: Value) -> Value {
 }
 
 /// The user takes up an invitation, asks, and gets a grant. Their name here, and the grant.
-fn works(world: &World, user_name: &str) -> (String, String) {
+pub fn works(world: &World, user_name: &str) -> (String, String) {
     let name = user_name.split('@').next().unwrap();
     let invited = world.person("ada").json(&["user", "invite", name]);
     let code = invited["handed"]["code"].as_str().unwrap_or_else(|| panic!("{invited}"));

@@ -22,6 +22,10 @@ pub struct Issuer {
 pub enum Keys {
     /// From itself (OpenID Connect Discovery 1.0).
     Discovered,
+    /// From itself, as a transmitter of signals says it (SSF 1.0, "Transmitter Configuration Discovery").
+    OfTransmitter,
+    /// From there.
+    At(IssuerUrl),
     /// These, a JWK set (RFC 7517): for an issuer that can't be reached, like a cluster's own. Public keys, no secret.
     Given(String),
 }

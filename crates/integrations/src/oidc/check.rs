@@ -7,8 +7,14 @@ use daypass_domain::{
     Span, Time,
     trust::{Algorithm, Claims, Issuer},
 };
-use daypass_ports::identity::{CLOCK_SKEW, Expected, IdentityError, TokenKind};
-use daypass_wire::jwt::{Header, Unverified};
+use daypass_ports::{
+    identity::{CLOCK_SKEW, Expected, IdentityError, TokenKind},
+    signals::SIGNAL_AGE,
+};
+use daypass_wire::{
+    jwt::{Header, Unverified},
+    secevent,
+};
 use jsonwebtoken::{Algorithm as Signature, DecodingKey, crypto};
 
 use super::{Oidc, keys::NamedBy};
@@ -54,9 +60,11 @@ fn allowed(issuer: &Issuer, header: &Header) -> Result<Algorithm, IdentityError>
     })
 }
 
-/// RFC 8725, 3.11. ID tokens and those of workloads say `JWT` or nothing; logout tokens should say what they are.
+/// RFC 8725, 3.11. ID tokens and those of workloads say `JWT` or nothing; logout tokens should say what they are, and signals
+/// must (RFC 8417, 2.3).
 pub(super) fn typed(header: &Header, kind: TokenKind) -> Result<(), IdentityError> {
     let fits = match (kind, header.typ.as_deref()) {
+        (TokenKind::Signal, said) => said == Some(secevent::TYPE),
         (_, None | Some("jwt"))
         | (TokenKind::Logout, Some("logout+jwt"))
         // JWT-SVID, 2.3.
@@ -70,7 +78,7 @@ pub(super) fn typed(header: &Header, kind: TokenKind) -> Result<(), IdentityErro
 const fn named_by(kind: TokenKind) -> NamedBy {
     match kind {
         TokenKind::IdToken => NamedBy::Issuer,
-        TokenKind::Workload | TokenKind::JwtSvid | TokenKind::Logout => NamedBy::Anybody,
+        TokenKind::Workload | TokenKind::JwtSvid | TokenKind::Logout | TokenKind::Signal => NamedBy::Anybody,
     }
 }
 
@@ -129,11 +137,18 @@ pub(super) fn in_time(claims: &Claims, expected: &Expected<'_>) -> Result<(), Id
     if early(issued) || time("nbf")?.is_some_and(early) {
         return Err(refused("it isn't good yet: look at the clocks of both"));
     }
+    let old = |age: Span| issued + age + CLOCK_SKEW <= now;
+    if expected.kind == TokenKind::Signal {
+        // It says that something happened, and so never expires; it only gets too old to be news.
+        return if old(SIGNAL_AGE) { Err(refused("it was made too long ago")) } else { Ok(()) };
+    }
     let ends = match (expected.kind, time("exp")?) {
         (_, Some(ends)) => ends,
         // Back-Channel Logout 1.0 had none before its last revision.
         (TokenKind::Logout, None) => issued + LOGOUT_AGE,
-        (TokenKind::IdToken | TokenKind::Workload | TokenKind::JwtSvid, None) => return Err(missing("exp")),
+        (TokenKind::IdToken | TokenKind::Workload | TokenKind::JwtSvid | TokenKind::Signal, None) => {
+            return Err(missing("exp"));
+        }
     };
     if ends + CLOCK_SKEW <= now {
         return Err(refused("it has expired: get a new one"));
@@ -141,7 +156,7 @@ pub(super) fn in_time(claims: &Claims, expected: &Expected<'_>) -> Result<(), Id
     if ends.since(issued) > LIVES_MOST {
         return Err(refused("it lives for more than a day, so it is a secret that is kept somewhere"));
     }
-    if expected.kind == TokenKind::Logout && issued + LOGOUT_AGE + CLOCK_SKEW <= now {
+    if expected.kind == TokenKind::Logout && old(LOGOUT_AGE) {
         return Err(refused("it was made too long ago"));
     }
     Ok(())
@@ -157,7 +172,7 @@ pub(super) fn addressed(claims: &Claims, expected: &Expected<'_>) -> Result<(), 
     let ours = match (expected.kind, &authorized) {
         (TokenKind::IdToken, Some(authorized)) => authorized == expected.audience,
         (TokenKind::IdToken, None) => audiences.len() == 1,
-        (TokenKind::Workload | TokenKind::JwtSvid | TokenKind::Logout, _) => true,
+        (TokenKind::Workload | TokenKind::JwtSvid | TokenKind::Logout | TokenKind::Signal, _) => true,
     };
     if ours { Ok(()) } else { Err(refused("it was made for another client")) }
 }
@@ -168,6 +183,11 @@ pub(super) fn of_kind(claims: &Claims, kind: TokenKind) -> Result<(), IdentityEr
         TokenKind::IdToken | TokenKind::Workload => subject.is_some() && !claims.says("events"),
         // Whose subject is read as a SPIFFE ID, which is stricter.
         TokenKind::JwtSvid => claims.says("sub") && !claims.says("events"),
+        TokenKind::Signal => {
+            let never = ["sub", "exp", "nonce"].iter().any(|claim| claims.says(claim));
+            let says = claims.text("jti").is_some() && !claims.names("sub_id").is_empty();
+            says && !never && !claims.names("events").is_empty()
+        }
         TokenKind::Logout => {
             let session = claims.text("sid").filter(|s| !s.is_empty());
             let who = subject.is_some() || session.is_some();

@@ -58,7 +58,7 @@ pub(super) async fn discover(fetcher: &Fetcher, issuer: &Issuer) -> Result<Disco
     })
 }
 
-fn place(issuer: &Issuer, document: &Value, name: &'static str) -> Result<Option<IssuerUrl>, IdentityError> {
+pub(super) fn place(issuer: &Issuer, document: &Value, name: &'static str) -> Result<Option<IssuerUrl>, IdentityError> {
     let Some(said) = document.get(name) else { return Ok(None) };
     let bad = || unusable(issuer, format!("its `{name}` isn't an address that can be trusted"));
     let said = said.as_str().ok_or_else(bad)?;

@@ -85,7 +85,31 @@ impl Fetcher {
         self.send(issuer, request).await
     }
 
+    /// Sends JSON, by a bearer token where we have one. What is answered is for the caller to read.
+    pub(super) async fn post_json(
+        &self,
+        issuer: &Issuer,
+        url: &IssuerUrl,
+        body: &Value,
+        bearer: Option<&str>,
+    ) -> Result<(StatusCode, Vec<u8>), IdentityError> {
+        let mut request = self.client(issuer, url).await?.post(url.as_str()).body(body.to_string());
+        request = request.header("content-type", "application/json").header("accept", "application/json");
+        if let Some(bearer) = bearer {
+            request = request.bearer_auth(bearer);
+        }
+        self.read(issuer, request).await
+    }
+
     async fn send(&self, issuer: &Issuer, request: RequestBuilder) -> Result<Answer, IdentityError> {
+        let (status, bytes) = self.read(issuer, request).await?;
+        match daypass_wire::jwt::strict(&bytes) {
+            Some(body) => Ok(Answer { status, body }),
+            None => Err(unusable(issuer, format!("{status} and no JSON that says everything once"))),
+        }
+    }
+
+    async fn read(&self, issuer: &Issuer, request: RequestBuilder) -> Result<(StatusCode, Vec<u8>), IdentityError> {
         let unreachable = |why: String| IdentityError::Unreachable { issuer: issuer.url.clone(), why };
         let asked = async {
             let mut response = request.send().await.map_err(|e| unreachable(innermost(&e)))?;
@@ -104,10 +128,7 @@ impl Fetcher {
             if status.is_redirection() {
                 return Err(unusable(issuer, "a redirect, and none is followed".to_owned()));
             }
-            match daypass_wire::jwt::strict(&bytes) {
-                Some(body) => Ok(Answer { status, body }),
-                None => Err(unusable(issuer, format!("{status} and no JSON that says everything once"))),
-            }
+            Ok((status, bytes))
         };
         let late = || unreachable(format!("no answer within {} s", PATIENCE.as_secs()));
         tokio::time::timeout(PATIENCE, asked).await.map_err(|_| late())?

@@ -15,6 +15,7 @@ use super::{
     Oidc,
     discovery::{Discovered, discover},
     fetch::unusable,
+    signals,
 };
 
 /// How many keys an issuer has at most.
@@ -132,7 +133,11 @@ impl Oidc {
     }
 
     async fn fetch_keys(&self, inner: &mut Inner, issuer: &Issuer) -> Result<Arc<KeySet>, IdentityError> {
-        let place = self.discovered_in(inner, issuer).await?.jwks;
+        let place = match &issuer.keys {
+            Keys::Discovered | Keys::Given(_) => self.discovered_in(inner, issuer).await?.jwks,
+            Keys::OfTransmitter => signals::discover(&self.fetcher, issuer).await?.jwks,
+            Keys::At(place) => place.clone(),
+        };
         let document = self.fetcher.get(issuer, &place).await?;
         let set = KeySet::read(&document);
         set.map(Arc::new).ok_or_else(|| unusable(issuer, "its keys are no JWK set of at most 100".to_owned()))

@@ -9,6 +9,7 @@
 //! | `flow` | authorization code, userinfo, device |
 //! | `bundle` | a SPIFFE trust domain's authorities, kept for a while |
 //! | `svid` | a SPIFFE workload's token or certificate, and everything that it says |
+//! | `signals` | what a transmitter says of itself, and asking it for signals (SSF 1.0, RFC 8936) |
 //!
 //! An attacker who holds an issuer that is trusted can be whoever that trust lets it name, and nobody else. One who is on
 //! the network learns nothing and changes nothing: TLS, no redirects, and every answer has a largest size and time.
@@ -19,6 +20,7 @@ mod discovery;
 mod fetch;
 mod flow;
 mod keys;
+mod signals;
 mod svid;
 
 use std::{
@@ -30,12 +32,14 @@ use std::{
 use async_trait::async_trait;
 use daypass_domain::{
     Time,
-    trust::{Bundle, Claims, Issuer, SpiffeId, TrustDomain},
+    trust::{Bundle, Claims, Issuer, IssuerUrl, SpiffeId, TrustDomain},
 };
 use daypass_ports::{
     identity::{Authorization, Client, Code, Device, Expected, Identity, IdentityError, Polled, X509Svid},
     secret::Secret,
+    signals::Listener,
 };
+use daypass_wire::secevent::poll::{Answered, Asked};
 
 use self::{bundle::KnownBundle, fetch::Fetcher, keys::Known};
 
@@ -124,5 +128,13 @@ impl Identity for Oidc {
 
     async fn poll_device(&self, client: &Client<'_>, code: &Secret, now: Time) -> Result<Polled, IdentityError> {
         flow::poll_device(self, client, code, now).await
+    }
+
+    async fn poll_signals(&self, by: &Listener<'_>, at: &IssuerUrl, asked: &Asked) -> Result<Answered, IdentityError> {
+        signals::poll(self, by, at, asked).await
+    }
+
+    async fn ask_to_verify(&self, by: &Listener<'_>, stream: &str, state: &str) -> Result<(), IdentityError> {
+        signals::ask_to_verify(self, by, stream, state).await
     }
 }

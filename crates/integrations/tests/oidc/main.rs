@@ -4,4 +4,5 @@ mod flow;
 mod hostile;
 mod issuer;
 mod keys;
+mod signals;
 mod svid;

@@ -6,6 +6,7 @@ use daypass_domain::{
     Span, Time,
     request::Purpose,
     resource::{Classification, Environment},
+    signals::{Compliance, RiskLevel, Since},
 };
 use proptest::prelude::*;
 
@@ -31,10 +32,12 @@ const PERMITS: [&str; 11] = [
 ];
 
 /// Forbids, one of which may overflow.
-const FORBIDS: [&str; 4] = [
+const FORBIDS: [&str; 6] = [
     r#"forbid(principal, action == Action::"use", resource in Resource::"orders") when { resource.resource.classification.contains(Classification::"phi") };"#,
     r#"forbid(principal, action == Action::"use", resource) when { context.asked.duration_s * 3000000000000000 > 0 && context.asked.for_other };"#,
     r#"forbid(principal, action, resource) when { principal.name == "frank" };"#,
+    r#"forbid(principal, action, resource) when { context.now has risk_level && context.now.risk_level == Risk::"high" };"#,
+    r#"forbid(principal is User, action == Action::"use", resource) unless { context.now has device_compliance && context.now.device_compliance == Compliance::"compliant" && context.now.device_age_s < 86400 };"#,
     r#"forbid(principal, action == Action::"use", resource) unless { context.now.quorums.contains(Quorum::"1 security") || context.asked.purpose == Purpose::"incident" };"#,
 ];
 
@@ -71,6 +74,8 @@ prop_compose! {
         approvers in people(),
         reason in any::<bool>(),
         confirmed in proptest::option::weighted(0.3, proptest::option::of(0..900_i64)),
+        risk in proptest::option::of((proptest::sample::select(RiskLevel::ALL.to_vec()), any::<i64>())),
+        device in proptest::option::of((proptest::sample::select(Compliance::ALL.to_vec()), any::<i64>())),
         act in 0..9_u8,
     ) -> Input {
         let mut labels = labelled(environment);
@@ -89,6 +94,8 @@ prop_compose! {
         if let Act::Use(used) = &mut input.act {
             used.confirmation = confirmed.map(|second_factor_age_s| Confirmed { second_factor_age_s });
         }
+        input.principal.told.risk = risk.map(|(what, at)| Since { what, at: Time::from_micros(at) });
+        input.principal.told.device = device.map(|(what, at)| Since { what, at: Time::from_micros(at) });
         let (resource, second_factor_age_s) = (Thing::of(&on), factor);
         match act {
             0 => input.act = Act::Administer { subject: "policy".into(), second_factor_age_s },
@@ -212,8 +219,18 @@ proptest! {
 fn granted(input: &Input, lacks: &[&Lack]) -> Input {
     let mut input = input.clone();
     for lack in lacks {
-        if let Lack::SecondFactor { within } = lack {
-            input.act.set_second_factor_age_s(within.secs());
+        let at = input.at;
+        let told = &mut input.principal.told;
+        match lack {
+            Lack::SecondFactor { within } => input.act.set_second_factor_age_s(within.secs()),
+            Lack::LowerRisk { at_most } => told.risk = Some(Since { what: *at_most, at }),
+            Lack::CompliantDevice => told.device = Some(Since { what: Compliance::Compliant, at }),
+            Lack::Assurance { level } => told.assurance = Some(Since { what: level.clone(), at }),
+            Lack::Approvals { .. }
+            | Lack::Reason
+            | Lack::Ticket { .. }
+            | Lack::ShorterTime { .. }
+            | Lack::Purpose { .. } => {}
         }
         let Act::Use(used) = &mut input.act else { continue };
         match lack {
@@ -228,7 +245,7 @@ fn granted(input: &Input, lacks: &[&Lack]) -> Input {
             }
             Lack::ShorterTime { at_most } => used.asked.duration = *at_most,
             Lack::Purpose { purpose } => used.asked.purpose = *purpose,
-            Lack::SecondFactor { .. } => {}
+            Lack::SecondFactor { .. } | Lack::LowerRisk { .. } | Lack::CompliantDevice | Lack::Assurance { .. } => {}
         }
     }
     input

@@ -7,6 +7,7 @@ mod laws;
 mod owner;
 mod quorums;
 mod reading;
+mod signals;
 
 use std::collections::{BTreeMap, BTreeSet};
 

@@ -48,6 +48,33 @@ pub enum Bar {
         /// When they were reset.
         since: Time,
     },
+    /// Whoever signs in may look, and show or enrol a second factor, and nothing else: a signal said that a credential of
+    /// theirs is revoked.
+    UntilShown {
+        /// When it was revoked. What was shown before counts for nothing.
+        since: Time,
+    },
+}
+
+impl Bar {
+    /// What is left of it once a second factor was shown at that time.
+    #[must_use]
+    pub fn after_showing(self, at: Time) -> Self {
+        match self {
+            Self::UntilShown { since } if since <= at => Self::None,
+            Self::None | Self::UntilEnrolled { .. } | Self::UntilShown { .. } => self,
+        }
+    }
+
+    /// What it becomes when a credential was revoked at that time: what is stricter stays.
+    #[must_use]
+    pub fn after_revoking(self, at: Time) -> Self {
+        match self {
+            Self::UntilEnrolled { .. } => self,
+            Self::None => Self::UntilShown { since: at },
+            Self::UntilShown { since } => Self::UntilShown { since: since.max(at) },
+        }
+    }
 }
 
 /// A way to show a second factor.
@@ -203,6 +230,17 @@ mod tests {
         let old = serde_json::json!({"principal": id, "password": "x"});
         let read: Factors = serde_json::from_value(old).unwrap();
         assert_eq!((read.bar, read.ways()), (Bar::None, BTreeSet::new()));
+    }
+
+    #[test]
+    fn what_was_shown_before_a_credential_was_revoked_lifts_no_bar() {
+        let at = Time::from_micros;
+        let barred = Bar::None.after_revoking(at(10));
+        assert_eq!(barred.after_showing(at(9)), barred);
+        assert_eq!(barred.after_showing(at(10)), Bar::None);
+        assert_eq!(barred.after_revoking(at(5)), barred, "an older word lifts nothing");
+        let reset = Bar::UntilEnrolled { since: at(1) };
+        assert_eq!((reset.after_revoking(at(10)), reset.after_showing(at(20))), (reset, reset));
     }
 
     #[test]

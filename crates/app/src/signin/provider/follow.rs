@@ -58,12 +58,12 @@ impl<'a> Word<'a> {
 }
 
 /// What a provider calls somebody, as rows know it.
-pub(super) fn subject_digest(issuer: &str, subject: &str) -> Digest {
+pub(crate) fn subject_digest(issuer: &str, subject: &str) -> Digest {
     Digest::of_value("provider subject", &(issuer, subject))
 }
 
 /// What a provider calls one of its sessions, as rows know it.
-pub(super) fn session_digest(issuer: &str, session: &str) -> Digest {
+pub(crate) fn session_digest(issuer: &str, session: &str) -> Digest {
     Digest::of_value("provider session", &(issuer, session))
 }
 
@@ -270,9 +270,13 @@ impl App {
         let now = self.now();
         let factors = self.factors_of(id).await?;
         let mut next = factors.value.clone();
+        let second_factor = self.second_factor_said(word);
+        match second_factor {
+            SecondFactor::ShownAt { at } => self.lift(&mut next, at, None, &mut commit).await?,
+            SecondFactor::NotShown => {}
+        }
         let more = more(&mut next, now)?;
         commit.replace(&factors, &next);
-        let second_factor = self.second_factor_said(word);
         let session = word.claims.text("sid").map(|sid| session_digest(word.provider.issuer.url.as_str(), &sid));
         let said = SignInWord::Provider { provider: word.name.clone(), subject: word.subject, session };
         let (sign_in, token) = self.new_sign_in(id, kept_by, second_factor, said);

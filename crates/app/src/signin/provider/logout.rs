@@ -163,7 +163,7 @@ impl App {
         Ok(())
     }
 
-    async fn open_sessions_of(&self, whose: PrincipalId) -> Result<Vec<Read<Session>>> {
+    pub(crate) async fn open_sessions_of(&self, whose: PrincipalId) -> Result<Vec<Read<Session>>> {
         let mut sessions = self.store_ref().find::<Session>(key::HOLDER, &whose.to_string()).await?;
         sessions.retain(|session| match session.value.state {
             SessionState::Open { .. } => true,

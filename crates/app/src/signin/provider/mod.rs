@@ -18,4 +18,5 @@ mod logout;
 pub use attempt::Return;
 pub(crate) use attempt::Spent;
 pub use begin::{Began, Came, CameBack, DeviceBegan, Finished, FinishedInBrowser, ProviderView};
+pub(crate) use follow::{session_digest, subject_digest};
 pub(crate) use logout::LoggedOut;
