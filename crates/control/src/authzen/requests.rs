@@ -3,7 +3,7 @@
 
 use axum::{
     http::{HeaderValue, StatusCode, header},
-    response::{IntoResponse as _, Response},
+    response::Response,
 };
 use daypass_api::{
     GrantId,
@@ -113,7 +113,7 @@ impl Gives for Submitted {
             }
         };
         let place = HeaderValue::try_from(&self.0.task.status_endpoint);
-        let mut response = Json(self.0).respond().into_response();
+        let mut response = Json(self.0).respond();
         *response.status_mut() = status;
         if let Ok(place) = place {
             response.headers_mut().insert(header::LOCATION, place);
