@@ -157,19 +157,6 @@ impl App {
         Ok(all)
     }
 
-    /// Whether Daypass can do at a resource what it must, and not more. For administrators.
-    ///
-    /// # Errors
-    /// When there is no such resource, policy doesn't let them, or its credential isn't bound.
-    pub async fn doctor(&self, actor: &Actor, resource: &str) -> Result<Vec<Finding>> {
-        let resource = self.resource_named(resource).await?.value;
-        let act =
-            Act::Administer { subject: "resource".to_owned(), second_factor_age_s: self.second_factor_age_s(actor) };
-        self.must_be_permitted(actor, act).await?;
-        let at = self.administration(resource.id, &resource.target).await?;
-        Ok(self.targets.doctor(&at, &resource.roles).await)
-    }
-
     /// Requests that concern the actor: their own, and those that wait for their answer.
     ///
     /// # Errors

@@ -19,6 +19,7 @@
 //! | [`resources`], [`policies`] | administrators | what can be asked for, and who may have it |
 //! | [`notices`] | every change of state that concerns people, time | tells them, after the commit |
 //! | [`took`] | metrics | how long endings took |
+//! | [`emergency`] | administrators, the reaper | a login for when Daypass is down, opened by two people |
 //! | [`ask`] | everybody | explain, who, and what one may see |
 //! | [`inbox`], [`offers`] | everybody | what helps to answer a request; what one could ask for |
 
@@ -28,6 +29,7 @@ pub mod authority;
 pub mod changes;
 pub mod directories;
 pub mod due;
+pub mod emergency;
 pub mod ending;
 pub mod entry;
 pub mod exchange;
@@ -99,6 +101,7 @@ pub struct App {
     pub(crate) notices: notices::Notices,
     pub(crate) under_way: notices::UnderWay,
     pub(crate) statements: statements::Waiting,
+    pub(crate) kits: emergency::Kits,
 }
 
 /// What an [`App`] is made of.

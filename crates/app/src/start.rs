@@ -122,6 +122,7 @@ impl App {
             notices,
             under_way: crate::notices::UnderWay::default(),
             statements: statements::Waiting::default(),
+            kits: crate::emergency::Kits::default(),
         }
     }
 

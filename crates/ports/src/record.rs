@@ -53,6 +53,8 @@ pub enum Kind {
     DirectoryUser,
     /// A group of a directory.
     DirectoryGroup,
+    /// An emergency kit.
+    Kit,
 }
 
 impl Kind {
@@ -79,6 +81,7 @@ impl Kind {
             Self::Directory => "directory",
             Self::DirectoryUser => "directory_user",
             Self::DirectoryGroup => "directory_group",
+            Self::Kit => "kit",
         }
     }
 }

@@ -115,6 +115,10 @@ impl Targets for NoTargets {
         Err(nothing())
     }
 
+    async fn make_kit(&self, _: &Administration, _: &KitSpec) -> Result<KitMade, TargetError> {
+        Err(nothing())
+    }
+
     async fn doctor(&self, _: &Administration, _: &BTreeMap<Name, Role>) -> Vec<Finding> {
         vec![Finding { severity: Severity::Broken, what: nothing().to_string(), fix_sql: None }]
     }

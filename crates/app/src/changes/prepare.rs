@@ -87,6 +87,8 @@ impl App {
                 self.plan_declare_directory(name, connector, groups).await
             }
             Proposal::Resources { file, text } => self.plan_resource_rows(file, text).await,
+            Proposal::MakeKit { resource, roles, holders } => self.plan_make_kit(resource, roles, holders, hand).await,
+            Proposal::RotateKit { kit, holders } => self.plan_rotate_kit(*kit, holders, hand).await,
             Proposal::Trust { file, text } => self.plan_trust(file, text).await,
             Proposal::Policy { files } => self.plan_policy_switch(files, doers).await,
         }
@@ -128,6 +130,7 @@ impl App {
             self.set_policy(policy);
         }
         self.has_ended(ended);
+        self.kits.wake.notify_one();
         self.facts_changed(cause).await;
         Ok(intent.into_effect())
     }
