@@ -6,7 +6,7 @@ use utoipa::ToSchema;
 /// Whether the server can do its work: 200 when it can, 503 when it can't.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Readiness {
-    /// Whether all checks are fine.
+    /// Whether no check is broken.
     pub ready: bool,
     /// Each check.
     pub checks: Vec<Check>,
@@ -15,7 +15,7 @@ pub struct Readiness {
 /// One check.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Check {
-    /// What was looked at: `store`, `clock`, `policy`, `gateway`.
+    /// What was looked at: `store`, `clock`, `policy`, `gateway`, `emergency`.
     pub name: String,
     /// How it is.
     pub health: Health,
@@ -30,6 +30,8 @@ pub struct Check {
 pub enum Health {
     /// It works.
     Fine,
+    /// It works, and somebody should look at it.
+    Attention,
     /// It doesn't.
     Broken,
 }

@@ -14,7 +14,6 @@ use daypass_ports::{
     record::{Commit, Entry, Kind, Part, Stored},
     rows::key,
     store::{Order, Query},
-    targets::Finding,
 };
 
 use crate::{

@@ -14,6 +14,7 @@ use axum::{
 use crate::{
     changes, directories,
     dispatch::dispatch,
+    emergency,
     events,
     fault::Fault,
     grants, groups, headers, health, identity, ledger, me, notices,
@@ -37,6 +38,7 @@ pub fn routes() -> Vec<Route> {
         people::routes(),
         groups::routes(),
         directories::routes(),
+        emergency::routes(),
         scim::routes(),
         resources::routes(),
         policy::routes(),

@@ -8,6 +8,7 @@ use std::{
 use async_trait::async_trait;
 use daypass_domain::{Digest, Name, Span, Time, resource::Role};
 use daypass_ports::{
+    kits::{KitMade, KitSpec},
     notices::{Channel, Letter, NotSent, Reach},
     secret::{CredentialError, Credentials, Secret},
     targets::{

@@ -31,6 +31,7 @@ use tokio::{sync::Notify, time::Instant};
 use crate::{App, Problem, Result};
 
 pub use look::{KitView, RotationDue};
+pub use page::file_name;
 
 /// One of the two whom a kit is to be sealed to.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

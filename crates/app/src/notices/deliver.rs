@@ -9,6 +9,7 @@ use daypass_domain::{
     InstallationId, Name, NoticeId,
     change::{Change, ChangeState},
     grant::Grant,
+    kit::Kit,
     notice::{Hearer, News, Notice, NoticeEvent, NoticeState, Why},
     request::Request,
     resource::Resource,

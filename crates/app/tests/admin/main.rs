@@ -1,6 +1,7 @@
 //! Administering: each verb's happy path and refusals, on a real store, with a clock that is set by hand.
 
 mod barred;
+mod emergency;
 mod exchange;
 mod factors;
 mod four_eyes;

@@ -104,13 +104,26 @@ pub(super) async fn ready(call: Call) -> Result<Told> {
     } else {
         Err("the gateway's lease ran out, so nothing passes until it is renewed".to_owned())
     };
+    let emergency = match control.app().alarms().await {
+        Ok(used) if used.is_empty() => None,
+        Ok(used) => Some(format!(
+            "{} emergency kits were used, and wait to be sealed anew or reviewed: see `daypass emergency-kit list`",
+            used.len()
+        )),
+        Err(problem) => Some(problem.to_string()),
+    };
     let checks = vec![
         check("store", control.probe.writable(control).await),
         check("clock", clock),
         check("policy", policy),
         check("gateway", gateway),
+        Check {
+            name: "emergency".to_owned(),
+            health: if emergency.is_none() { Health::Fine } else { Health::Attention },
+            why: emergency,
+        },
     ];
-    Ok(Told(Readiness { ready: checks.iter().all(|c| c.health == Health::Fine), checks }))
+    Ok(Told(Readiness { ready: checks.iter().all(|c| c.health != Health::Broken), checks }))
 }
 
 fn check(name: &str, outcome: std::result::Result<(), String>) -> Check {

@@ -44,6 +44,7 @@ struct Gauges {
     lag: Gauge,
     revision: Counter,
     waiting: Gauge,
+    emergencies: Gauge,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
@@ -91,6 +92,11 @@ impl Metrics {
         registry.register("ledger_lag", "Commits that wait to become durable", gauges.lag.clone());
         registry.register("commits", "Durable commits, ever", gauges.revision.clone());
         registry.register("requests_waiting", "Requests that wait for an answer", gauges.waiting.clone());
+        registry.register(
+            "emergency_kits_used",
+            "Emergency kits that were used, and wait to be sealed anew or reviewed",
+            gauges.emergencies.clone(),
+        );
         Self { registry, http, decisions, entries, gauges, counted: Mutex::default() }
     }
 
@@ -122,6 +128,8 @@ pub(crate) async fn scrape(control: &Control) -> Result<String> {
     raise(&gauges.revision, revision);
     let waiting = store.find::<Request>(key::STATE, "pending").await?.len();
     gauges.waiting.set(i64::try_from(waiting).unwrap_or(i64::MAX));
+    let used = control.app().alarms().await?.len();
+    gauges.emergencies.set(i64::try_from(used).unwrap_or(i64::MAX));
     let mut text = String::new();
     encode(&mut text, &metrics.registry)
         .map_err(|e| daypass_app::Problem::unavailable(format!("the metrics can't be written: {e}")))?;

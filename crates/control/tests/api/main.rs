@@ -7,6 +7,7 @@ mod factors;
 mod follow;
 mod idempotency;
 mod identity;
+mod kits;
 mod live;
 mod matrix;
 mod over_tls;

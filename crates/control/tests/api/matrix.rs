@@ -14,6 +14,7 @@ use daypass_ports::{
 };
 use serde_json::{Value, json};
 
+use crate::kits;
 use crate::things::{
     approve, change, grant, notice, pending, request, session, spare, spare_group, spare_user, statement,
 };
@@ -32,7 +33,7 @@ const CALLERS: [(&str, &str); 8] = [
 ];
 
 /// What can succeed only once, or takes a code of this moment: audited by the test named here.
-const ELSEWHERE: [(&str, &str); 18] = [
+const ELSEWHERE: [(&str, &str); 19] = [
     ("/v1/token", "identity::a_job_gets_a_token_for_its_own_and_both_are_in_its_entries"),
     ("/v1/signin/oidc/finish", "crates/daypass/tests/house/oidc.rs"),
     ("/signin/oidc/callback", "crates/daypass/tests/house/oidc_pages.rs"),
@@ -49,6 +50,7 @@ const ELSEWHERE: [(&str, &str); 18] = [
     ("/factors/passkeys/{id}/remove", "factors::the_last_second_factor_stays"),
     ("/factors/recovery-codes", "factors::recovery_codes_are_made_and_each_is_good_once"),
     ("/welcome", "factors::an_invitation_is_taken_up_on_a_page"),
+    ("/v1/emergency-kits/{id}/review", "house: emergency::two_people_get_in_while_daypass_is_down"),
     // There is no target here: the whole house has one.
     ("/v1/requests/{id}/look", "house: statements::a_look_estimates_and_changes_nothing"),
     ("/v1/grants/{id}/run", "house: statements::an_approved_update_runs_once_and_nothing_of_it_is_left"),
@@ -162,7 +164,7 @@ async fn page(world: &World, route: &Route, caller: &str, person: &str) -> Ask {
         | "GET /inbox"
         | "POST /secret"
         | "GET /sessions"
-        | "GET /changes"
+        | "GET /changes" | "GET /emergency"
         | "GET /live" => (route.path.to_owned(), String::new()),
         other => panic!("{other} has no authorization test: say here how it is called"),
     };
@@ -213,6 +215,10 @@ async fn call(world: &World, route: &Route, caller: &str, person: &str) -> Ask {
         Face::People => return page(world, route, caller, person).await,
         Face::Directories => return scim(world, route, caller).await,
         Face::Programs => {}
+    }
+    if let Some(mut ask) = kits::call(world, route).await {
+        ask.bearer = world.bearers.get(caller).cloned();
+        return ask;
     }
     let signature = format!("{route:?}");
     let post = |path: &str, body: Value| Ask::post(path, body);

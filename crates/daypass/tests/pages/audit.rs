@@ -27,7 +27,7 @@ fn every_page_is_accessible_and_light_and_stands_still() {
     sees_what_is_wrong(&nobody, &axe);
     people::sign_in(&alice, "alice");
     people::sign_in(&ada, "ada");
-    let pages: [(&Browser, &str, String); 10] = [
+    let pages: [(&Browser, &str, String); 11] = [
         (&nobody, "sign-in", "/signin".to_owned()),
         (&alice, "access", "/".to_owned()),
         (&alice, "ask", "/ask?what=orders/readwrite".to_owned()),
@@ -36,6 +36,7 @@ fn every_page_is_accessible_and_light_and_stands_still() {
         (&ada, "request", format!("/requests/{}", stage.waiting)),
         (&ada, "sessions", "/sessions".to_owned()),
         (&ada, "changes", "/changes".to_owned()),
+        (&ada, "emergency", "/emergency".to_owned()),
         (&ada, "change", format!("/changes/{}", stage.change)),
         (&ada, "refusal", "/requests/nonsense".to_owned()),
     ];

@@ -15,6 +15,7 @@ use daypass_domain::{
     GrantId, SessionId, Time,
     resource::{Ownership, PgRole},
 };
+use daypass_ports::kits::KitLogins;
 use daypass_ports::targets::{
     Administration, Claim, ClaimSet, Claims, ClaimsUnknown, Ending, LoginName, LoginSpec, Made, Removed, Residue,
     ResidueItem, ResidueKind, StillGiven, TargetError, Targets,
