@@ -147,7 +147,9 @@ impl App {
         let now = self.now();
         let (token, hash) = match hand {
             Hand::Second(Kept::Token { id, hash }) => (*id, *hash),
-            Hand::Second(Kept::Nothing | Kept::InvitationHalf { .. } | Kept::Kit { .. }) | Hand::Alone | Hand::First => {
+            Hand::Second(Kept::Nothing | Kept::InvitationHalf { .. } | Kept::Kit { .. })
+            | Hand::Alone
+            | Hand::First => {
                 let (secret, hash) = self.new_bearer(TOKEN_PREFIX);
                 let token = TokenId::new(now, self.id_bytes());
                 prepared.handed = Handed::Token(secret);

@@ -14,8 +14,7 @@ use axum::{
 use crate::{
     changes, directories,
     dispatch::dispatch,
-    emergency,
-    events,
+    emergency, events,
     fault::Fault,
     grants, groups, headers, health, identity, ledger, me, notices,
     openapi::openapi,

@@ -9,8 +9,8 @@ use crate::{
     failure::Failure,
     say, serve,
     verbs::{
-        Context, Format, ambient, answering, asking, changes, connect, directories, emergency, exec, factors, grants, ledger,
-        notices, people, policy, resources, sessions, show, signin, tokens, trust,
+        Context, Format, ambient, answering, asking, changes, connect, directories, emergency, exec, factors, grants,
+        ledger, notices, people, policy, resources, sessions, show, signin, tokens, trust,
     },
 };
 

@@ -364,12 +364,14 @@ impl Kit {
             (AtTarget::Removing { .. }, KitEvent::Confirm) => refuse("what remains at the target isn't listed yet"),
             (_, KitEvent::Review { by, person, words }) => self.reviewed(by, person, words, now),
             (_, KitEvent::Remind) => self.reminded(now),
-            (AtTarget::Removing { .. }, KitEvent::Remove | KitEvent::Reseal { .. } | KitEvent::Seen | KitEvent::Traced(_)) => {
-                refuse("it is being removed")
-            }
-            (AtTarget::Gone { .. }, KitEvent::Remove | KitEvent::Reseal { .. } | KitEvent::Seen | KitEvent::Traced(_)) => {
-                refuse("it was removed")
-            }
+            (
+                AtTarget::Removing { .. },
+                KitEvent::Remove | KitEvent::Reseal { .. } | KitEvent::Seen | KitEvent::Traced(_),
+            ) => refuse("it is being removed"),
+            (
+                AtTarget::Gone { .. },
+                KitEvent::Remove | KitEvent::Reseal { .. } | KitEvent::Seen | KitEvent::Traced(_),
+            ) => refuse("it was removed"),
             (AtTarget::Ready { .. } | AtTarget::Removing { .. } | AtTarget::Gone { .. }, KitEvent::Made { .. }) => {
                 refuse("nothing is to be made")
             }
@@ -395,8 +397,7 @@ impl Kit {
     }
 
     fn reviewed(self, by: PrincipalId, person: Person, words: PayloadId, now: Time) -> Result<Self, Refusal> {
-        let refuse =
-            |state, why| Err(Refusal { machine: "emergency kit", state, event: "be reviewed", why });
+        let refuse = |state, why| Err(Refusal { machine: "emergency kit", state, event: "be reviewed", why });
         let state = self.at_target.word();
         let Alarm::Raised { first, last, rotation, review, remind } = &self.alarm else {
             return refuse(state, "it wasn't used");

@@ -15,8 +15,8 @@ use serde::{Deserialize, Serialize};
 pub use why::{Wait, Why};
 
 use crate::{
-    ChangeId, GrantId, KitId, Name, NoticeId, OccasionId, PrincipalId, RequestId, ResourceId, Span, Time, end::EndCause,
-    grant::Refusal,
+    ChangeId, GrantId, KitId, Name, NoticeId, OccasionId, PrincipalId, RequestId, ResourceId, Span, Time,
+    end::EndCause, grant::Refusal,
 };
 
 /// What there is to tell.

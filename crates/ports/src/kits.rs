@@ -32,8 +32,7 @@ impl Stored for Kit {
         self.id.to_string()
     }
     fn keys(&self) -> Vec<(&'static str, String)> {
-        let mut keys =
-            vec![(key::RESOURCE, self.resource.to_string()), (key::STATE, self.at_target.word().to_owned())];
+        let mut keys = vec![(key::RESOURCE, self.resource.to_string()), (key::STATE, self.at_target.word().to_owned())];
         match self.alarm {
             Alarm::Quiet => {}
             Alarm::Raised { .. } => keys.push((kit_key::ALARM, kit_key::RAISED.to_owned())),

@@ -18,7 +18,8 @@ fn random(seed: u8) -> AgeRandom {
 
 /// What the real program makes of a file, for whoever holds the identity.
 fn opened(identity: &str, file: &str) -> Result<Vec<u8>, String> {
-    let folder = std::env::temp_dir().join(format!("daypass-age-{}-{:?}", std::process::id(), std::thread::current().id()));
+    let folder =
+        std::env::temp_dir().join(format!("daypass-age-{}-{:?}", std::process::id(), std::thread::current().id()));
     std::fs::create_dir_all(&folder).unwrap();
     let key = folder.join("key.txt");
     std::fs::write(&key, identity).unwrap();
@@ -150,10 +151,8 @@ fn keys_that_anybody_can_open_are_refused() {
 fn bech32(key: &[u8; 32]) -> String {
     const LETTERS: &[u8] = b"qpzry9x8gf2tvdw0s3jn54khce6mua7l";
     let bits: Vec<u8> = key.iter().flat_map(|byte| (0..8).rev().map(move |bit| byte >> bit & 1)).collect();
-    let mut data: Vec<u8> = bits
-        .chunks(5)
-        .map(|five| (0..5).fold(0, |value, n| value << 1 | five.get(n).copied().unwrap_or(0)))
-        .collect();
+    let mut data: Vec<u8> =
+        bits.chunks(5).map(|five| (0..5).fold(0, |value, n| value << 1 | five.get(n).copied().unwrap_or(0))).collect();
     let mut values: Vec<u32> = b"age".iter().map(|b| u32::from(b >> 5)).collect();
     values.push(0);
     values.extend(b"age".iter().map(|b| u32::from(b & 31)));

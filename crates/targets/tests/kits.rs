@@ -6,7 +6,7 @@ use common::{Claimed, World};
 use daypass_domain::{GrantId, KitId, Time, kit::Traces, resource::Ownership, resource::PgRole};
 use daypass_ports::{
     kits::{KitMade, KitSpec, Seen},
-    targets::{Ending, LoginName, Targets, TargetError},
+    targets::{Ending, LoginName, TargetError, Targets},
 };
 use daypass_wire::scram::ScramVerifier;
 
@@ -125,10 +125,9 @@ async fn what_a_session_left_is_counted_after_it_is_gone() {
     let made = make(&world, OLD, &[&world.pg.write]).await.unwrap();
     assert_eq!(made.traces.objects, 0);
     let claims = Claimed::default();
-    for (statement, what) in [
-        ("CREATE TABLE left_behind (n int)", (1, 0)),
-        ("ALTER ROLE CURRENT_USER SET work_mem = '1MB'", (1, 1)),
-    ] {
+    for (statement, what) in
+        [("CREATE TABLE left_behind (n int)", (1, 0)), ("ALTER ROLE CURRENT_USER SET work_mem = '1MB'", (1, 1))]
+    {
         let inside = world.pg.connect_as(login(&world).as_str(), OLD).await.unwrap();
         inside.batch_execute(statement).await.unwrap();
         drop(inside);

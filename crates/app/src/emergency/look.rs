@@ -88,7 +88,8 @@ impl App {
         let reviewed = match &kit.alarm {
             Alarm::Raised { review: Review::Closed { by, words, .. }, .. } => {
                 let found = self.store_ref().payload(*words).await?;
-                let words = found.and_then(|found| serde_json::from_value::<Found>(found).ok()).map(|found| found.words);
+                let words =
+                    found.and_then(|found| serde_json::from_value::<Found>(found).ok()).map(|found| found.words);
                 Some((self.name_of(*by).await?, words.unwrap_or_default()))
             }
             Alarm::Raised { review: Review::Wanted, .. } | Alarm::Quiet => None,
@@ -181,11 +182,15 @@ impl RotationDue {
         match self {
             Self::Used => format!("it was used, so its credential was seen: seal it anew with {rotate}"),
             Self::HolderDisabled { holder } => {
-                format!("`{holder}` holds half of it, and may not act any more: seal it to somebody else with {rotate} --to")
+                format!(
+                    "`{holder}` holds half of it, and may not act any more: seal it to somebody else with {rotate} --to"
+                )
             }
             Self::RolesChanged => format!("its roles are declared otherwise than when it was sealed: {rotate}"),
             Self::TargetChanged => {
-                format!("its resource is declared at another place by now: make another, and `daypass emergency-kit remove {kit}`")
+                format!(
+                    "its resource is declared at another place by now: make another, and `daypass emergency-kit remove {kit}`"
+                )
             }
             Self::Old => format!("it is more than a year old: see that it still opens, or seal it anew with {rotate}"),
         }

@@ -146,7 +146,8 @@ fn trust(target: &PostgresTarget) -> String {
             target.address
         ),
         TargetTls::LoopbackPlaintext => {
-            "\nThis server is declared without TLS: it can be reached from its own machine\nonly, so sit at that one.".to_owned()
+            "\nThis server is declared without TLS: it can be reached from its own machine\nonly, so sit at that one."
+                .to_owned()
         }
     }
 }

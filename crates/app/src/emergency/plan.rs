@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 
+use data_encoding::HEXLOWER;
 use daypass_domain::{
     KitId, Name,
     kit::{Alarm, AtTarget, Holder, Kit, KitEvent, Sealed, Traces},
@@ -11,7 +12,6 @@ use daypass_domain::{
 use daypass_ports::record::Read;
 use daypass_seal::{AgeRandom, Recipient, age_seal, split};
 use daypass_wire::scram::{DEFAULT_ITERATIONS, ScramVerifier};
-use data_encoding::HEXLOWER;
 use zeroize::Zeroizing;
 
 use super::{KitFile, KitHolder, SealedKit, ids_of, page};
@@ -64,9 +64,9 @@ impl App {
         let mut prepared = Prepared::default();
         let kept = match hand {
             Hand::Second(Kept::Kit { kit, verifier }) => Some((*kit, verifier.clone())),
-            Hand::Second(Kept::Nothing | Kept::InvitationHalf { .. } | Kept::Token { .. }) | Hand::Alone | Hand::First => {
-                None
-            }
+            Hand::Second(Kept::Nothing | Kept::InvitationHalf { .. } | Kept::Token { .. })
+            | Hand::Alone
+            | Hand::First => None,
         };
         let id = kept.as_ref().map_or_else(|| KitId::new(now, self.id_bytes()), |(kit, _)| *kit);
         let sealed = Sealed { at: now, member_of: given(&read.value, &roles), holders: two.holders.clone(), roles };
@@ -111,7 +111,10 @@ impl App {
         if resource.value.target != before.value.target {
             return Err(Problem::conflict(
                 "kit_elsewhere",
-                format!("`{}` is declared at another place, or otherwise, than when the kit was made", resource.value.name),
+                format!(
+                    "`{}` is declared at another place, or otherwise, than when the kit was made",
+                    resource.value.name
+                ),
                 format!("make another kit for it, and take this one away with `daypass emergency-kit remove {kit}`"),
             ));
         }
@@ -125,20 +128,23 @@ impl App {
         };
         let sealed =
             Sealed { at: self.now(), member_of: given(&resource.value, &roles), holders: two.holders.clone(), roles };
-        let planned = before.value.clone().apply(
-            KitEvent::Reseal { sealed: sealed.clone(), verifier: String::new() },
-            self.now(),
-        )?;
+        let planned = before
+            .value
+            .clone()
+            .apply(KitEvent::Reseal { sealed: sealed.clone(), verifier: String::new() }, self.now())?;
         let verifier = match hand {
             Hand::Second(Kept::Kit { verifier, .. }) => verifier.clone(),
-            Hand::Second(Kept::Nothing | Kept::InvitationHalf { .. } | Kept::Token { .. }) | Hand::Alone | Hand::First => {
-                self.seal(&resource.value, &planned, &two, &mut prepared)?
-            }
+            Hand::Second(Kept::Nothing | Kept::InvitationHalf { .. } | Kept::Token { .. })
+            | Hand::Alone
+            | Hand::First => self.seal(&resource.value, &planned, &two, &mut prepared)?,
         };
         prepared.words = words(&resource.value, &planned, &two);
         prepared.words.insert(
             0,
-            format!("seal {kit} of `{}` anew: what was sealed before opens nothing, and its sessions end", resource.value.name),
+            format!(
+                "seal {kit} of `{}` anew: what was sealed before opens nothing, and its sessions end",
+                resource.value.name
+            ),
         );
         let next = before.value.clone().apply(KitEvent::Reseal { sealed, verifier }, self.now())?;
         prepared.commit.expect(&resource);
@@ -188,7 +194,10 @@ impl App {
         if first.0 == second.0 {
             return Err(Problem::invalid(
                 "one_key",
-                format!("`{}` and `{}` are named with the same key, whose owner could open it alone", one.user, other.user),
+                format!(
+                    "`{}` and `{}` are named with the same key, whose owner could open it alone",
+                    one.user, other.user
+                ),
                 "have each of them make a key of their own with `age-keygen`",
             ));
         }
@@ -209,7 +218,11 @@ impl App {
             ));
         }
         let recipient: Recipient = holder.recipient.parse().map_err(|why: daypass_seal::BadRecipient| {
-            Problem::invalid("bad_recipient", format!("the key of `{}`: {why}", user.name), "ask its owner for it again")
+            Problem::invalid(
+                "bad_recipient",
+                format!("the key of `{}`: {why}", user.name),
+                "ask its owner for it again",
+            )
         })?;
         Ok((recipient, Holder { principal: user.id, recipient: recipient.to_string() }))
     }

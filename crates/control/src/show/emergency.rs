@@ -21,7 +21,9 @@ pub(crate) fn view(view: KitView) -> EmergencyKit {
         resource: resource.to_string(),
         login: kit.login.clone(),
         roles: names(&kit.sealed.roles),
-        holders: held.map(|(held, name)| KitHolder { user: name.to_string(), recipient: held.recipient.clone() }).collect(),
+        holders: held
+            .map(|(held, name)| KitHolder { user: name.to_string(), recipient: held.recipient.clone() })
+            .collect(),
         made: time(kit.made),
         sealed: time(kit.sealed.at),
         state: state(&kit.at_target),
@@ -52,12 +54,14 @@ fn alarm(alarm: &Alarm, reviewed: Option<(daypass_domain::Name, String)>) -> Kit
     };
     match alarm {
         Alarm::Quiet => KitAlarm::Quiet,
-        Alarm::Raised { first, last, rotation, review: Review::Wanted | Review::Closed { .. }, .. } => KitAlarm::Raised {
-            first: time(*first),
-            last: time(*last),
-            rotated: rotated(rotation),
-            reviewed: reviewed.map(|(by, words)| KitReview { by: by.to_string(), words }),
-        },
+        Alarm::Raised { first, last, rotation, review: Review::Wanted | Review::Closed { .. }, .. } => {
+            KitAlarm::Raised {
+                first: time(*first),
+                last: time(*last),
+                rotated: rotated(rotation),
+                reviewed: reviewed.map(|(by, words)| KitReview { by: by.to_string(), words }),
+            }
+        }
     }
 }
 

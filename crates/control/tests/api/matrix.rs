@@ -164,7 +164,8 @@ async fn page(world: &World, route: &Route, caller: &str, person: &str) -> Ask {
         | "GET /inbox"
         | "POST /secret"
         | "GET /sessions"
-        | "GET /changes" | "GET /emergency"
+        | "GET /changes"
+        | "GET /emergency"
         | "GET /live" => (route.path.to_owned(), String::new()),
         other => panic!("{other} has no authorization test: say here how it is called"),
     };

@@ -360,10 +360,7 @@ mod tests {
         assert_eq!(std::fs::metadata(&first).unwrap().permissions().mode() & 0o777, 0o600);
         assert!(write_new(&first, "two").is_err());
         assert_eq!(std::fs::read_to_string(&first).unwrap(), "one");
-        assert_eq!(
-            free_name(folder.path(), "emergency-orders-alice.age").unwrap(),
-            "emergency-orders-alice-2.age"
-        );
+        assert_eq!(free_name(folder.path(), "emergency-orders-alice.age").unwrap(), "emergency-orders-alice-2.age");
         for bad in ["../x", "/etc/x", ".bashrc", "a b", ""] {
             assert!(free_name(folder.path(), bad).is_err(), "{bad}");
         }

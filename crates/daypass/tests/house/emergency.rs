@@ -33,15 +33,18 @@ impl House {
         }
         fs::create_dir(world.path("kit")).unwrap();
         let mut house = Self { world, ada, bea, kit: String::new() };
-        let made = house.proposes("kit", &[
-            "emergency-kit",
-            "make",
-            "orders",
-            "--to",
-            &house.world.path("alice.age-recipient"),
-            "--to",
-            &format!("bea={}", house.world.path("bea.age-recipient")),
-        ]);
+        let made = house.proposes(
+            "kit",
+            &[
+                "emergency-kit",
+                "make",
+                "orders",
+                "--to",
+                &house.world.path("alice.age-recipient"),
+                "--to",
+                &format!("bea={}", house.world.path("bea.age-recipient")),
+            ],
+        );
         house.kit = made["handed"]["kit"].as_str().unwrap().to_owned();
         house
     }
@@ -172,7 +175,8 @@ fn two_people_get_in_while_daypass_is_down_and_everybody_hears_of_it() {
         assert!(said.err.contains("password authentication failed"), "{}", said.all());
     }
     // Both, in either order.
-    let said = ended(house.enters("kit", [other, one], "SELECT 'in as ' || current_user; SELECT sum(balance) FROM accounts;"));
+    let said =
+        ended(house.enters("kit", [other, one], "SELECT 'in as ' || current_user; SELECT sum(balance) FROM accounts;"));
     assert!(said.code == 0 && said.out.contains("in as daypass_") && said.out.contains("10000"), "{}", said.all());
     let mut inside = house.enters("kit", [one, other], "SELECT pg_sleep(3600);");
     until("somebody sits at the target", || (house.backends() == 1).then_some(()));
@@ -259,12 +263,19 @@ fn who_cannot_hold_a_half_is_refused_with_the_reason() {
         ([format!("alice={alice}"), format!("bob={wrong}")], "checksum"),
         ([format!("alice={alice}"), format!("bob={}", world.path("alice.key"))], "secret key"),
     ] {
-        let said = ada.says(&["emergency-kit", "make", "orders", "--to", &to[0], "--to", &to[1], "--out", &world.path("")]);
+        let said =
+            ada.says(&["emergency-kit", "make", "orders", "--to", &to[0], "--to", &to[1], "--out", &world.path("")]);
         assert!(said.code != 0 && said.all().contains(why), "{why}: {}", said.all());
     }
     ada.ok(&["user", "disable", "bob"]);
     let said = ada.says(&[
-        "emergency-kit", "make", "orders", "--to", &format!("alice={alice}"), "--to", &format!("bob={bob}"),
+        "emergency-kit",
+        "make",
+        "orders",
+        "--to",
+        &format!("alice={alice}"),
+        "--to",
+        &format!("bob={bob}"),
     ]);
     assert!(said.all().contains("is disabled"), "{}", said.all());
     assert_eq!(ada.json(&["emergency-kit", "list"]).as_array().unwrap().len(), 0);

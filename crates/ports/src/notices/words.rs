@@ -95,7 +95,8 @@ impl Letter {
                         minute(*at),
                         self.at_resource()
                     ),
-                    "The kit must be sealed anew, and somebody who holds no half of it reviews what was done.".to_owned(),
+                    "The kit must be sealed anew, and somebody who holds no half of it reviews what was done."
+                        .to_owned(),
                 ],
                 LOOK_AT_KITS,
             ),
@@ -176,7 +177,8 @@ fn minute(at: Time) -> String {
 #[cfg(test)]
 mod tests {
     use daypass_domain::{
-        ChangeId, GrantId, InstallationId, KitId, NoticeId, PayloadId, PrincipalId, RequestId, ResourceId, end::EndCause,
+        ChangeId, GrantId, InstallationId, KitId, NoticeId, PayloadId, PrincipalId, RequestId, ResourceId,
+        end::EndCause,
     };
 
     use super::{super::Addressee, *};

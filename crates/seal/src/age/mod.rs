@@ -10,8 +10,7 @@ pub use recipient::{BadRecipient, Recipient};
 use aws_lc_rs::{
     aead::{Aad, CHACHA20_POLY1305, LessSafeKey, Nonce, UnboundKey},
     agreement::{self, PrivateKey, UnparsedPublicKey, X25519},
-    hkdf,
-    hmac,
+    hkdf, hmac,
 };
 use data_encoding::{BASE64, BASE64_NOPAD};
 use zeroize::{Zeroize, Zeroizing};
@@ -66,7 +65,8 @@ pub fn age_seal(recipient: &Recipient, random: &AgeRandom, plain: &[u8]) -> Resu
         return Err(AgeError::TooLong(plain.len()));
     }
     let (share, wrapped) = wrap(recipient, random)?;
-    let mut header = format!("{VERSION}\n-> X25519 {}\n{}\n---", BASE64_NOPAD.encode(&share), BASE64_NOPAD.encode(&wrapped));
+    let mut header =
+        format!("{VERSION}\n-> X25519 {}\n{}\n---", BASE64_NOPAD.encode(&share), BASE64_NOPAD.encode(&wrapped));
     let mac_key = derive(&random.file_key, b"", b"header")?;
     let mac = hmac::sign(&hmac::Key::new(hmac::HMAC_SHA256, &*mac_key), header.as_bytes());
     header.push_str(&format!(" {}\n", BASE64_NOPAD.encode(mac.as_ref())));
@@ -88,7 +88,8 @@ fn wrap(recipient: &Recipient, random: &AgeRandom) -> Result<([u8; 32], Vec<u8>)
     let share: [u8; 32] = public.as_ref().try_into().map_err(|_| AgeError::Library)?;
     let mut salt = share.to_vec();
     salt.extend_from_slice(recipient.key());
-    let key = agreed(&secret, recipient.key(), |shared| derive(shared, &salt, X25519_LABEL)).ok_or(AgeError::Weak)??;
+    let key =
+        agreed(&secret, recipient.key(), |shared| derive(shared, &salt, X25519_LABEL)).ok_or(AgeError::Weak)??;
     Ok((share, encrypt(&key, [0; 12], &random.file_key)?))
 }
 

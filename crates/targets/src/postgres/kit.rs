@@ -69,10 +69,8 @@ async fn set(session: &Session, at: &Administration, spec: &KitSpec) -> Result<(
     roles::givable(&session.address, &wanted, &reached)?;
     let login = ident(spec.login.as_str());
     // No end: a kit may lie in its safe for years.
-    let password = format!(
-        "CONNECTION LIMIT {CONNECTIONS} PASSWORD {} VALID UNTIL 'infinity'",
-        literal(&spec.verifier)
-    );
+    let password =
+        format!("CONNECTION LIMIT {CONNECTIONS} PASSWORD {} VALID UNTIL 'infinity'", literal(&spec.verifier));
     let there = roles::of_names(session, at.installation, std::slice::from_ref(&spec.login)).await?;
     let first = match there.get(&spec.login) {
         // What a user of it set for the next one goes with the credential.

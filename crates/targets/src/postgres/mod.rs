@@ -42,8 +42,8 @@ use daypass_domain::{Name, resource::Role};
 use daypass_ports::{
     kits::{KitMade, KitSpec},
     targets::{
-    Administration, Claims, CutReport, Ending, Finding, LoginName, LoginSpec, Made, ReapReport, Removed, Residue,
-    StillGiven, TargetError, Targets,
+        Administration, Claims, CutReport, Ending, Finding, LoginName, LoginSpec, Made, ReapReport, Removed, Residue,
+        StillGiven, TargetError, Targets,
     },
 };
 

@@ -45,9 +45,12 @@ pub(super) async fn reap(pool: &Pool, at: &Administration, claims: &dyn Claims) 
     let claims = claims.claims().await?;
     let (of_kits, others) = apart(backends, &kits);
     report.emergency.extend(sightings(of_kits, &session.address));
-    report.emergency.extend(kit::traces(&session, kits.keys()).await?.into_iter().map(|(login, found)| {
-        Sighting { login, seen: Seen::Traces { found } }
-    }));
+    report.emergency.extend(
+        kit::traces(&session, kits.keys())
+            .await?
+            .into_iter()
+            .map(|(login, found)| Sighting { login, seen: Seen::Traces { found } }),
+    );
     let doomed = unclaimed(others, &claims);
     report.ended.extend(end(&session, doomed).await?);
     pool.give_back(session);
