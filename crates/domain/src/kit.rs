@@ -117,6 +117,8 @@ pub enum AtTarget {
     Making {
         /// A SCRAM verifier. What it verifies has 256 random bits, so this opens nothing.
         verifier: String,
+        /// Who held a half of what may still open it: until the target has the new credential.
+        before: BTreeSet<PrincipalId>,
     },
     /// It is there, with the credential that was sealed last.
     Ready {
@@ -155,6 +157,8 @@ pub enum Alarm {
         first: Time,
         /// When it was last seen.
         last: Time,
+        /// Who held a half then: they may have used it, so they don't review it, whoever holds one by now.
+        held: BTreeSet<PrincipalId>,
         /// Whether the credential that was used is still good.
         rotation: Rotation,
         /// Whether the use was reviewed.
@@ -273,14 +277,17 @@ impl Alarm {
         matches!(self, Self::Raised { .. })
     }
 
-    /// As it is after a use was seen at `now`: whatever was done about an earlier one, this one wants it too.
-    fn seen(self, now: Time) -> Self {
+    /// As it is after a use by these was seen at `now`: whatever was done about an earlier one, this one wants it too.
+    fn seen(self, mut by: BTreeSet<PrincipalId>, now: Time) -> Self {
         let (rotation, review) = (Rotation::Wanted, Review::Wanted);
         let first = match self {
-            Self::Raised { first, review: Review::Wanted, .. } => first,
+            Self::Raised { first, held, review: Review::Wanted, .. } => {
+                by.extend(held);
+                first
+            }
             Self::Raised { review: Review::Closed { .. }, .. } | Self::Quiet => now,
         };
-        Self::Raised { first, last: now, rotation, review, remind: now + REVIEW_WITHIN }
+        Self::Raised { first, last: now, held: by, rotation, review, remind: now + REVIEW_WITHIN }
     }
 
     /// The credential that was used is good no more.
@@ -288,9 +295,9 @@ impl Alarm {
         match self {
             Self::Quiet => Self::Quiet,
             Self::Raised { review: Review::Closed { .. }, .. } => Self::Quiet,
-            Self::Raised { first, last, rotation: _, review: Review::Wanted, remind } => {
+            Self::Raised { first, last, held, rotation: _, review: Review::Wanted, remind } => {
                 let rotation = Rotation::Done { at: now };
-                Self::Raised { first, last, rotation, review: Review::Wanted, remind }
+                Self::Raised { first, last, held, rotation, review: Review::Wanted, remind }
             }
         }
     }
@@ -318,6 +325,16 @@ impl Kit {
         self.sealed.holders.iter().any(|holder| holder.principal == person.id())
     }
 
+    /// Who holds a half of what opens it now, or may still open it.
+    fn openers(&self) -> BTreeSet<PrincipalId> {
+        let mut openers: BTreeSet<PrincipalId> = self.sealed.holders.iter().map(|holder| holder.principal).collect();
+        match &self.at_target {
+            AtTarget::Making { before, .. } => openers.extend(before),
+            AtTarget::Ready { .. } | AtTarget::Removing { .. } | AtTarget::Gone { .. } => {}
+        }
+        openers
+    }
+
     /// What `event` makes of this kit at `now`.
     ///
     /// # Errors
@@ -334,13 +351,14 @@ impl Kit {
                 if sealed.holders[0].principal == sealed.holders[1].principal {
                     return refuse("it takes two different people");
                 }
-                Ok(Self { at_target: AtTarget::Making { verifier }, sealed, ..self })
+                Ok(Self { at_target: AtTarget::Making { verifier, before: self.openers() }, sealed, ..self })
             }
             (AtTarget::Making { .. } | AtTarget::Ready { .. }, KitEvent::Remove) => {
                 Ok(Self { at_target: AtTarget::Removing { at: now, progress: EndProgress::Cutting }, ..self })
             }
             (AtTarget::Making { .. } | AtTarget::Ready { .. }, KitEvent::Seen) => {
-                Ok(Self { alarm: self.alarm.seen(now), last_used: Some(now), ..self })
+                let by = self.openers();
+                Ok(Self { alarm: self.alarm.seen(by, now), last_used: Some(now), ..self })
             }
             (AtTarget::Making { .. } | AtTarget::Ready { .. }, KitEvent::Traced(found)) => Ok(self.traced(found, now)),
             (AtTarget::Removing { at, .. }, KitEvent::Listed(found)) => {
@@ -387,10 +405,11 @@ impl Kit {
     fn traced(self, found: Traces, now: Time) -> Self {
         let traces = found.after(self.traces);
         let another = found.are_more_than(&self.traces);
-        match self.alarm {
+        match &self.alarm {
             Alarm::Raised { rotation: Rotation::Wanted, .. } => Self { traces, ..self },
             Alarm::Quiet | Alarm::Raised { rotation: Rotation::Done { .. }, .. } if another => {
-                Self { traces, alarm: self.alarm.seen(now), last_used: Some(now), ..self }
+                let by = self.openers();
+                Self { traces, alarm: self.alarm.seen(by, now), last_used: Some(now), ..self }
             }
             Alarm::Quiet | Alarm::Raised { rotation: Rotation::Done { .. }, .. } => Self { traces, ..self },
         }
@@ -399,11 +418,11 @@ impl Kit {
     fn reviewed(self, by: PrincipalId, person: Person, words: PayloadId, now: Time) -> Result<Self, Refusal> {
         let refuse = |state, why| Err(Refusal { machine: "emergency kit", state, event: "be reviewed", why });
         let state = self.at_target.word();
-        let Alarm::Raised { first, last, rotation, review, remind } = &self.alarm else {
+        let Alarm::Raised { first, last, held, rotation, review, remind } = &self.alarm else {
             return refuse(state, "it wasn't used");
         };
-        if self.is_held_by(person) {
-            return refuse(state, "who holds a half of it may be who used it: somebody else reviews");
+        if self.is_held_by(person) || held.contains(&person.id()) {
+            return refuse(state, "who holds a half of it, or held one, may be who used it: somebody else reviews");
         }
         let alarm = match (review, rotation) {
             (Review::Closed { .. }, _) => return refuse(state, "its use was reviewed already"),
@@ -411,6 +430,7 @@ impl Kit {
             (Review::Wanted, Rotation::Wanted) => Alarm::Raised {
                 first: *first,
                 last: *last,
+                held: held.clone(),
                 rotation: Rotation::Wanted,
                 review: Review::Closed { by, at: now, words },
                 remind: *remind,
@@ -425,9 +445,9 @@ impl Kit {
         match self.alarm {
             Alarm::Quiet => refuse("there is nothing to remind of"),
             Alarm::Raised { remind, .. } if now < remind => refuse("it isn't time yet"),
-            Alarm::Raised { first, last, rotation, review, remind: _ } => {
+            Alarm::Raised { first, last, held, rotation, review, remind: _ } => {
                 let remind = now + REMIND_EVERY;
-                Ok(Self { alarm: Alarm::Raised { first, last, rotation, review, remind }, ..self })
+                Ok(Self { alarm: Alarm::Raised { first, last, held, rotation, review, remind }, ..self })
             }
         }
     }

@@ -72,7 +72,7 @@ impl App {
     async fn finish_kit(&self, read: Read<Kit>) {
         let kit = read.value.id;
         let done = match &read.value.at_target {
-            AtTarget::Making { verifier } => self.make_login(&read.value, verifier).await,
+            AtTarget::Making { verifier, before: _ } => self.make_login(&read.value, verifier).await,
             AtTarget::Removing { progress, .. } => self.remove_login(&read.value, progress).await,
             AtTarget::Ready { .. } | AtTarget::Gone { .. } => Ok(()),
         };
@@ -107,7 +107,7 @@ impl App {
     async fn note_made(&self, kit: KitId, verifier: &str, made: KitMade) -> Result<()> {
         let read = self.kit(kit).await?;
         // It may have been sealed anew, or taken away, meanwhile: then there is more to do, and that is done next.
-        if !matches!(&read.value.at_target, AtTarget::Making { verifier: wanted } if wanted == verifier) {
+        if !matches!(&read.value.at_target, AtTarget::Making { verifier: wanted, .. } if wanted == verifier) {
             self.kits.wake.notify_one();
             return Ok(());
         }

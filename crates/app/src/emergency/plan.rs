@@ -78,7 +78,7 @@ impl App {
             login: Kit::login_name(self.settings().await?.value.installation, id),
             sealed,
             made: now,
-            at_target: AtTarget::Making { verifier: String::new() },
+            at_target: AtTarget::Making { verifier: String::new(), before: BTreeSet::new() },
             alarm: Alarm::Quiet,
             last_used: None,
             traces: Traces::default(),
@@ -91,7 +91,7 @@ impl App {
             Some((_, verifier)) => verifier,
             None => self.seal(&read.value, &kit, &two, &mut prepared)?,
         };
-        kit.at_target = AtTarget::Making { verifier };
+        kit.at_target = AtTarget::Making { verifier, before: BTreeSet::new() };
         prepared.commit.put(&kit);
         prepared.ids = ids_of(&kit);
         Ok(prepared)

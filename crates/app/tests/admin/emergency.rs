@@ -52,7 +52,7 @@ async fn i12_a_kit_waits_for_another_administrator_and_only_what_verifies_it_is_
     assert!(matches!(done.outcome, Outcome::Done) && matches!(done.handed, Handed::Nothing), "{done:?}");
     let view = world.app.emergency_kit(&alice, sealed.kit).await.unwrap();
     assert_eq!(view.kit.sealed.member_of.iter().map(ToString::to_string).collect::<Vec<_>>(), ["lab_read"]);
-    let AtTarget::Making { verifier } = &view.kit.at_target else { panic!("{view:?}") };
+    let AtTarget::Making { verifier, .. } = &view.kit.at_target else { panic!("{view:?}") };
     assert!(verifier.starts_with("SCRAM-SHA-256$"));
     assert_eq!(world.count("kit.sealed").await, 0, "the target doesn't have it");
 }
