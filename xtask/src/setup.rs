@@ -108,6 +108,12 @@ const NEEDS: &[Need] = &[
         uses: &[For::Test],
     },
     Need {
+        probe: Probe::Program("age"),
+        from: From::Debian("age"),
+        why: "the tests open emergency kits with it, as people do",
+        uses: &[For::Test],
+    },
+    Need {
         probe: Probe::Program("npm"),
         from: From::Debian("npm"),
         why: "axe-core, and PostgreSQL 16, 17 and 18, come to the tests as npm packages",
@@ -424,8 +430,8 @@ mod tests {
         let needs: Vec<&Need> = NEEDS.iter().collect();
         let advice = advice(&needs);
         assert!(advice.contains(
-            "sudo apt-get install chromium chromium-driver faketime fonts-dejavu-core fonts-inter g++ haproxy npm openssl \
-             pgbouncer postgresql postgresql-15-cron postgresql-client postgresql-contrib python3-aiosmtpd \
+            "sudo apt-get install age chromium chromium-driver faketime fonts-dejavu-core fonts-inter g++ haproxy npm \
+             openssl pgbouncer postgresql postgresql-15-cron postgresql-client postgresql-contrib python3-aiosmtpd \
              python3-venv\n"
         ));
         assert!(advice.contains("rustup component add clippy rustfmt\n"));

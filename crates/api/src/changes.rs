@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use crate::{ChangeId, SecretText, Timestamp};
+use crate::{ChangeId, KitId, SecretText, Timestamp, emergency::KitFile};
 
 /// What became of a change.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
@@ -59,6 +59,13 @@ pub enum Handed {
         /// It.
         token: SecretText,
     },
+    /// An emergency kit, good once the change is done and the target has it.
+    Kit {
+        /// Which.
+        kit: KitId,
+        /// What each of the two holders gets.
+        files: Vec<KitFile>,
+    },
 }
 
 /// A change.
@@ -66,7 +73,8 @@ pub enum Handed {
 pub struct Change {
     /// Its id.
     pub id: ChangeId,
-    /// What it changes, in one word: `principal`, `group`, `token`, `directory`, `resource`, `trust`, `signals`, `policy`.
+    /// What it changes, in one word: `principal`, `group`, `token`, `directory`, `resource`, `emergency`, `trust`, `signals`,
+    /// `policy`.
     pub subject: String,
     /// Who proposed it, by name.
     pub proposer: String,

@@ -15,7 +15,7 @@ pub struct Readiness {
 /// One check.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Check {
-    /// What was looked at: `store`, `clock`, `policy`, `gateway`, `signals`.
+    /// What was looked at: `store`, `clock`, `policy`, `gateway`, `signals`, `emergency`.
     pub name: String,
     /// How it is.
     pub health: Health,
@@ -30,8 +30,8 @@ pub struct Check {
 pub enum Health {
     /// It works.
     Fine,
-    /// Something that it hears from doesn't; the server works without.
-    Worrying,
+    /// It works, and somebody should look at it.
+    Attention,
     /// It doesn't.
     Broken,
 }

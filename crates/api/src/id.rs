@@ -68,6 +68,8 @@ ids! {
     NoticeId = "notice";
     /// A passkey.
     PasskeyId = "passkey";
+    /// An emergency kit.
+    KitId = "kit";
     /// A part of an entry's payload.
     PayloadId = "payload";
 }

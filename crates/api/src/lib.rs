@@ -11,6 +11,7 @@ pub mod authzen;
 pub mod changes;
 pub mod connection;
 pub mod directories;
+pub mod emergency;
 pub mod events;
 pub mod factors;
 pub mod grants;

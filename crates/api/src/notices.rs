@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use crate::{ChangeId, GrantId, NoticeId, RequestId, Timestamp};
+use crate::{ChangeId, GrantId, KitId, NoticeId, RequestId, Timestamp};
 
 /// A notice: one thing that is told to one person, or in one room, by one channel.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
@@ -50,6 +50,10 @@ pub enum News {
     EndedEarly,
     /// A change waits for another administrator.
     ChangeWaits,
+    /// An emergency kit was used.
+    EmergencyUsed,
+    /// The use of an emergency kit still waits for its rotation or its review.
+    EmergencyOpen,
     /// Somebody tries whether notices arrive.
     Trial,
 }
@@ -74,6 +78,11 @@ pub enum About {
     Change {
         /// Which.
         change: ChangeId,
+    },
+    /// An emergency kit.
+    Kit {
+        /// Which.
+        kit: KitId,
     },
     /// Nothing but notices.
     Nothing,

@@ -14,7 +14,6 @@ use daypass_ports::{
     record::{Commit, Entry, Kind, Part, Stored},
     rows::key,
     store::{Order, Query},
-    targets::Finding,
 };
 
 use crate::{
@@ -155,19 +154,6 @@ impl App {
         let mut all: Vec<Resource> = self.store_ref().all::<Resource>().await?.into_iter().map(|r| r.value).collect();
         all.sort_by(|a, b| a.name.cmp(&b.name));
         Ok(all)
-    }
-
-    /// Whether Daypass can do at a resource what it must, and not more. For administrators.
-    ///
-    /// # Errors
-    /// When there is no such resource, policy doesn't let them, or its credential isn't bound.
-    pub async fn doctor(&self, actor: &Actor, resource: &str) -> Result<Vec<Finding>> {
-        let resource = self.resource_named(resource).await?.value;
-        let act =
-            Act::Administer { subject: "resource".to_owned(), second_factor_age_s: self.second_factor_age_s(actor) };
-        self.must_be_permitted(actor, act).await?;
-        let at = self.administration(resource.id, &resource.target).await?;
-        Ok(self.targets.doctor(&at, &resource.roles).await)
     }
 
     /// Requests that concern the actor: their own, and those that wait for their answer.

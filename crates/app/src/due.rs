@@ -7,6 +7,7 @@ use daypass_domain::{
     change::{Change, ChangeEvent},
     end::EndCause,
     grant::{Grant, GrantState},
+    kit::Kit,
     notice::KnownTo,
     request::{Request, RequestEvent},
 };
@@ -86,6 +87,10 @@ impl App {
         for change in self.store_ref().due_now::<Change>(now).await? {
             let id = change.value.id;
             retry_stale!(self.expire_change(id).await)?;
+        }
+        for kit in self.store_ref().due_now::<Kit>(now).await? {
+            let id = kit.value.id;
+            retry_stale!(self.remind_of_kit(id).await)?;
         }
         self.forget_due::<SignIn>(now).await?;
         self.forget_due::<Token>(now).await?;

@@ -83,6 +83,22 @@ pub mod event {
         RECORDING_SEALED = "recording.sealed";
         /// Something at the target that nobody claims was ended.
         REAPED = "target.reaped";
+        /// The login of an emergency kit is at its target, with the credential that was sealed last.
+        KIT_SEALED = "kit.sealed";
+        /// An emergency kit was seen in use: a session of its login, or what one left. Nobody ended it.
+        KIT_USED = "kit.used";
+        /// The use of an emergency kit still waits for its rotation or its review: everybody is reminded.
+        KIT_OPEN = "kit.still_open";
+        /// Somebody who holds no half of it reviewed the use of an emergency kit.
+        KIT_REVIEWED = "kit.reviewed";
+        /// An emergency kit is taken away.
+        KIT_REMOVED = "kit.removed";
+        /// No session of a kit's login is left; what remains at the target is listed.
+        KIT_LISTED = "kit.end_listed";
+        /// The end of a kit's login isn't known.
+        KIT_UNKNOWN = "kit.end_unknown";
+        /// The login of an emergency kit is gone, and that is confirmed.
+        KIT_GONE = "kit.end_confirmed";
         /// A change to what decisions read was proposed.
         CHANGE_PROPOSED = "change.proposed";
         /// A change was done.

@@ -21,6 +21,7 @@
 //! | [`resources`], [`policies`] | administrators | what can be asked for, and who may have it |
 //! | [`notices`] | every change of state that concerns people, time | tells them, after the commit |
 //! | [`took`] | metrics | how long endings took |
+//! | [`emergency`] | administrators, the reaper | a login for when Daypass is down, opened by two people |
 //! | [`ask`] | everybody | explain, who, and what one may see |
 //! | [`authzen`] | other products | who has access now, and access for their users |
 //! | [`inbox`], [`offers`] | everybody | what helps to answer a request; what one could ask for |
@@ -34,6 +35,7 @@ pub mod changes;
 pub mod confirm;
 pub mod directories;
 pub mod due;
+pub mod emergency;
 pub mod ending;
 pub mod entry;
 pub mod exchange;
@@ -111,6 +113,7 @@ pub struct App {
     pub(crate) statements: statements::Waiting,
     /// What is seen of transmitters of signals.
     pub(crate) streams: signals::Streams,
+    pub(crate) kits: emergency::Kits,
 }
 
 /// What an [`App`] is made of.

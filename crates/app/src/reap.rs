@@ -10,6 +10,7 @@ use daypass_domain::{
     session::Session,
 };
 use daypass_ports::{
+    kits::KitLogins,
     record::{Commit, Read},
     rows::key,
     targets::{Administration, Claim, ClaimSet, Claims, Ending, LoginName, ReapReport, Residue},
@@ -63,6 +64,9 @@ impl App {
                 add(grant.value.resource, &login.target);
             }
         }
+        for kit in self.standing_kits().await? {
+            add(kit.value.resource, &kit.value.target);
+        }
         for (resource, target) in targets.into_values() {
             if let Err(problem) = self.reap_target(resource, &target).await {
                 tracing::warn!(%resource, %problem, "a target can't be looked at; it is tried again");
@@ -76,6 +80,7 @@ impl App {
         let claims = ClaimsAt { app: Arc::clone(self), target: target.clone() };
         let report = self.targets.reap(&at, &claims).await?;
         self.record_reaped(&at, &report).await?;
+        self.record_sightings(target, &report.emergency).await?;
         let orphans = self.orphans(&at, &report.uncovered).await?;
         if !orphans.is_empty() {
             self.end_orphans(&at, &orphans).await?;
@@ -90,7 +95,10 @@ impl App {
         }
         let mut known = self.store_ref().find::<Grant>(key::STATE, "ending").await?;
         known.extend(self.store_ref().find::<Grant>(key::STATE, "active").await?);
-        let at_work = |login: &LoginName| known.iter().any(|g| login.is_for(g.value.id));
+        let kits = self.kits_at_work().await?;
+        let at_work = |login: &LoginName| {
+            known.iter().any(|g| login.is_for(g.value.id)) || kits.iter().any(|kit| login.is_of_kit(*kit))
+        };
         let orphans = uncovered.iter().filter(|l| l.is_of(at.installation) && !at_work(l));
         Ok(orphans.cloned().collect())
     }
@@ -167,6 +175,13 @@ impl Claims for ClaimsAt {
     async fn claims(&self) -> std::result::Result<ClaimSet, daypass_ports::targets::ClaimsUnknown> {
         self.app
             .claim_set(&self.target)
+            .await
+            .map_err(|problem| daypass_ports::targets::ClaimsUnknown { why: problem.to_string() })
+    }
+
+    async fn emergency(&self) -> std::result::Result<KitLogins, daypass_ports::targets::ClaimsUnknown> {
+        self.app
+            .kit_logins(&self.target)
             .await
             .map_err(|problem| daypass_ports::targets::ClaimsUnknown { why: problem.to_string() })
     }

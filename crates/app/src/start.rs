@@ -124,6 +124,7 @@ impl App {
             under_way: crate::notices::UnderWay::default(),
             statements: statements::Waiting::default(),
             streams: crate::signals::Streams::default(),
+            kits: crate::emergency::Kits::default(),
         }
     }
 

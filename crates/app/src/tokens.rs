@@ -148,7 +148,7 @@ impl App {
         let now = self.now();
         let (token, hash) = match hand {
             Hand::Second(Kept::Token { id, hash }) => (*id, *hash),
-            Hand::Second(Kept::Nothing | Kept::InvitationHalf { .. } | Kept::Bearer { .. })
+            Hand::Second(Kept::Nothing | Kept::InvitationHalf { .. } | Kept::Bearer { .. } | Kept::Kit { .. })
             | Hand::Alone
             | Hand::First => {
                 let (secret, hash) = self.new_bearer(TOKEN_PREFIX);

@@ -22,6 +22,7 @@ pub mod call;
 mod changes;
 mod directories;
 pub mod dispatch;
+mod emergency;
 mod events;
 pub mod fault;
 mod grants;

@@ -14,7 +14,7 @@ use axum::{
 use crate::{
     authzen, changes, directories,
     dispatch::dispatch,
-    events,
+    emergency, events,
     fault::Fault,
     grants, groups, headers, health, identity, ledger, me, notices,
     openapi::openapi,
@@ -37,6 +37,7 @@ pub fn routes() -> Vec<Route> {
         people::routes(),
         groups::routes(),
         directories::routes(),
+        emergency::routes(),
         scim::routes(),
         signals::routes(),
         resources::routes(),

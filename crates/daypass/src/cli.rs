@@ -9,8 +9,8 @@ use crate::{
     failure::Failure,
     mcp, say, serve,
     verbs::{
-        Context, Format, ambient, answering, asking, changes, connect, directories, exec, factors, grants, ledger,
-        notices, people, policy, resources, sessions, show, signals, signin, tokens, trust,
+        Context, Format, ambient, answering, asking, changes, connect, directories, emergency, exec, factors, grants,
+        ledger, notices, people, policy, resources, sessions, show, signals, signin, tokens, trust,
     },
 };
 
@@ -114,7 +114,7 @@ pub enum Verb {
     /// List the requests that wait for your answer
     #[command(after_help = "Example: daypass inbox")]
     Inbox,
-    /// Show a request, a grant, a session, a change or a notice
+    /// Show a request, a grant, a session, a change, a notice or a kit
     #[command(after_help = "Example: daypass show request_0193...")]
     Show {
         /// Its id
@@ -216,6 +216,12 @@ pub enum Verb {
         after_help = "Example: daypass signals add okta --issuer https://acme.okta.com --audience https://daypass.example.com --provider corp"
     )]
     Signals(signals::SignalsVerb),
+    /// Emergency kits: a login for when Daypass is down, opened by two people together
+    #[command(
+        subcommand,
+        after_help = "Example: daypass emergency-kit make orders --to alice.age-recipient --to bob.age-recipient"
+    )]
+    EmergencyKit(emergency::KitVerb),
     /// API tokens
     #[command(subcommand, after_help = "Example: daypass token create --scope read,request --lasts 7d")]
     Token(tokens::TokenVerb),
@@ -368,6 +374,7 @@ async fn client_verb(context: &mut Context, verb: Verb) -> Result<(), Failure> {
         Verb::Group(verb) => people::group(context, verb).await,
         Verb::Directory(verb) => directories::directory(context, verb).await,
         Verb::Signals(verb) => signals::signals(context, verb).await,
+        Verb::EmergencyKit(verb) => emergency::kit(context, verb).await,
         Verb::Token(verb) => tokens::token(context, verb).await,
         Verb::Policy(verb) => policy::policy(context, verb).await,
         Verb::Trust(verb) => trust::trust(context, verb).await,

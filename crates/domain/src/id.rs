@@ -128,6 +128,8 @@ ids! {
     OccasionId = "occasion";
     /// One message to one person or room, the same at every try.
     NoticeId = "notice";
+    /// An emergency kit: a login at a target that two people open together.
+    KitId = "kit";
 }
 
 #[cfg(test)]

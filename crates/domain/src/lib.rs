@@ -11,6 +11,7 @@ pub mod digest;
 pub mod end;
 pub mod grant;
 pub mod id;
+pub mod kit;
 pub mod mail;
 pub mod name;
 pub mod notice;

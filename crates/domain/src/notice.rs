@@ -12,8 +12,11 @@ mod why;
 
 use serde::{Deserialize, Serialize};
 
+pub use why::{Wait, Why};
+
 use crate::{
-    ChangeId, GrantId, Name, NoticeId, OccasionId, PrincipalId, RequestId, Span, Time, end::EndCause, grant::Refusal,
+    ChangeId, GrantId, KitId, Name, NoticeId, OccasionId, PrincipalId, RequestId, ResourceId, Span, Time,
+    end::EndCause, grant::Refusal,
 };
 
 pub use why::Why;
@@ -105,6 +108,24 @@ pub enum News {
         /// Until when it waits.
         until: Time,
     },
+    /// Somebody used an emergency kit: logged in at the target past the gateway, as two people together can.
+    EmergencyUsed {
+        /// Which.
+        kit: KitId,
+        /// Of which resource.
+        resource: ResourceId,
+        /// When it was first seen.
+        at: Time,
+    },
+    /// The use of an emergency kit still waits for a rotation, or for a review.
+    EmergencyOpen {
+        /// Which.
+        kit: KitId,
+        /// Of which resource.
+        resource: ResourceId,
+        /// When the use was first seen.
+        since: Time,
+    },
     /// Somebody tries whether notices arrive.
     Trial,
 }
@@ -121,6 +142,8 @@ pub enum Topic {
     Ends,
     /// Changes that wait.
     Changes,
+    /// What should never happen unnoticed: an emergency kit is used.
+    Alarms,
     /// Trials: every channel takes them.
     Trials,
 }
@@ -141,6 +164,8 @@ impl News {
             Self::EndNear { .. } => "end_near",
             Self::EndedEarly { .. } => "ended_early",
             Self::ChangeWaits { .. } => "change_waits",
+            Self::EmergencyUsed { .. } => "emergency_used",
+            Self::EmergencyOpen { .. } => "emergency_open",
             Self::Trial => "trial",
         }
     }
@@ -159,6 +184,7 @@ impl News {
             | Self::Withdrawn { .. } => Topic::Outcomes,
             Self::EndNear { .. } | Self::EndedEarly { .. } => Topic::Ends,
             Self::ChangeWaits { .. } => Topic::Changes,
+            Self::EmergencyUsed { .. } | Self::EmergencyOpen { .. } => Topic::Alarms,
             Self::Trial => Topic::Trials,
         }
     }
@@ -177,7 +203,7 @@ impl News {
             | Self::Withdrawn { request }
             | Self::EndNear { request, .. }
             | Self::EndedEarly { request, .. } => Some(*request),
-            Self::ChangeWaits { .. } | Self::Trial => None,
+            Self::ChangeWaits { .. } | Self::EmergencyUsed { .. } | Self::EmergencyOpen { .. } | Self::Trial => None,
         }
     }
 
@@ -190,6 +216,9 @@ impl News {
                 ids.push(("grant", grant.to_string()));
             }
             Self::ChangeWaits { change, .. } => ids.push(("change", change.to_string())),
+            Self::EmergencyUsed { kit, resource, .. } | Self::EmergencyOpen { kit, resource, .. } => {
+                ids.extend([("kit", kit.to_string()), ("resource", resource.to_string())]);
+            }
             Self::ApprovalWanted { .. }
             | Self::ConfirmationWanted { .. }
             | Self::StillWanted { .. }
@@ -307,16 +336,6 @@ pub enum Tries {
     },
 }
 
-/// How long a channel that didn't take a notice is to be left alone.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub enum Wait {
-    /// As long as usual after so many tries.
-    #[default]
-    Usual,
-    /// That long at least, since it asked for it; an hour at most is believed.
-    AtLeast(Span),
-}
-
 /// What may happen to a notice.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum NoticeEvent {
@@ -333,12 +352,6 @@ pub enum NoticeEvent {
     Moot,
 }
 
-/// The wait after the first failed try; each further one doubles it, up to [`WAIT_MOST`].
-const WAIT_FIRST: Span = Span::from_secs(2);
-/// The longest wait between two tries.
-const WAIT_MOST: Span = Span::from_mins(10);
-/// The longest wait that a channel can ask for.
-const WAIT_ASKED_MOST: Span = Span::from_mins(60);
 /// How long a notice is tried at most.
 pub const TRIED_FOR: Span = Span::from_mins(24 * 60);
 /// How long one is kept after it is over.
@@ -405,20 +418,4 @@ impl Tries {
             Self::Failed { times, .. } => times,
         }
     }
-}
-
-impl Wait {
-    /// Until the next try, after so many. What is asked for only lengthens it.
-    fn after(self, times: u32) -> Span {
-        match self {
-            Self::Usual => usual_wait(times),
-            Self::AtLeast(asked) => usual_wait(times).max(asked.min(WAIT_ASKED_MOST)),
-        }
-    }
-}
-
-/// 2 s, 4 s, 8 s, up to ten minutes.
-fn usual_wait(times: u32) -> Span {
-    let doubled = WAIT_FIRST.micros().saturating_mul(1 << times.saturating_sub(1).min(20));
-    Span::from_micros(doubled.min(WAIT_MOST.micros()))
 }

@@ -69,6 +69,7 @@ impl Owner {
             kind: PartyKind::User,
             active: input.principal.active,
             groups: owner.groups.clone(),
+            told: input.principal.told.clone(),
         };
         let asks = Input { at: input.at, principal, act: theirs(&input.act, None) };
         Case::of(&asks).ok().map(|case| Self { case })

@@ -4,6 +4,7 @@ pub mod authority;
 pub mod dial;
 pub mod directories;
 pub mod identity;
+pub mod kits;
 pub mod notices;
 pub mod pages;
 pub mod record;

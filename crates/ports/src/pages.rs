@@ -5,6 +5,9 @@ use daypass_domain::RequestId;
 /// What waits for one's answer.
 pub const INBOX: &str = "/inbox";
 
+/// Emergency kits: what was used, and what is to be done about it.
+pub const EMERGENCY: &str = "/emergency";
+
 /// One request, with what came of it.
 #[must_use]
 pub fn request(id: RequestId) -> String {

@@ -61,6 +61,8 @@ pub enum Kind {
     Signal,
     /// What transmitters said of a person.
     Sayings,
+    /// An emergency kit.
+    Kit,
 }
 
 impl Kind {
@@ -91,6 +93,7 @@ impl Kind {
             Self::SignalStream => "signal_stream",
             Self::Signal => "signal",
             Self::Sayings => "sayings",
+            Self::Kit => "kit",
         }
     }
 }

@@ -22,7 +22,7 @@ use std::{
 
 use async_trait::async_trait;
 use daypass_domain::{
-    GrantId, InstallationId, Name, ResourceId, SessionId, Time,
+    GrantId, InstallationId, KitId, Name, ResourceId, SessionId, Time,
     resource::{Ownership, PgRole, PostgresTarget, Role},
 };
 use serde::{Deserialize, Serialize};
@@ -31,6 +31,7 @@ pub use self::{
     error::TargetError,
     residue::{Residue, ResidueItem, ResidueKind, Shown},
 };
+use crate::kits::{KitLogins, KitMade, KitSpec, Sighting};
 pub use crate::secret::Secret;
 
 /// How we reach a target as its administrator.
@@ -87,6 +88,12 @@ impl LoginName {
     #[must_use]
     pub fn is_for(&self, grant: GrantId) -> bool {
         self.0.get(21..33) == Some(grant.short().as_str())
+    }
+
+    /// Whether it is the login of this emergency kit.
+    #[must_use]
+    pub fn is_of_kit(&self, kit: KitId) -> bool {
+        self.0.get(21..33) == Some(kit.short().as_str())
     }
 }
 
@@ -233,6 +240,13 @@ pub trait Claims: Send + Sync {
     /// # Errors
     /// When they aren't known. Nothing is ended then: not knowing is no reason to end what may be somebody's.
     async fn claims(&self) -> Result<ClaimSet, ClaimsUnknown>;
+
+    /// The logins of emergency kits that stand at the target. No gateway claims their sessions, and they aren't ended for
+    /// it: they are told of.
+    ///
+    /// # Errors
+    /// When they aren't known. Nothing is ended then.
+    async fn emergency(&self) -> Result<KitLogins, ClaimsUnknown>;
 }
 
 /// What gateways claim isn't known now.
@@ -269,8 +283,10 @@ pub fn application_name(session: SessionId) -> String {
 pub struct ReapReport {
     /// Backends that no session claims, ended.
     pub ended: Vec<ReapedBackend>,
-    /// Logins of this installation that no live grant covers. The caller looks again, and ends them.
+    /// Logins of this installation that no live grant covers, and that are no kit's. The caller looks again, and ends them.
     pub uncovered: Vec<LoginName>,
+    /// What was seen of the logins of emergency kits: their sessions, and what sessions left.
+    pub emergency: Vec<Sighting>,
     /// Replicas that couldn't be looked at.
     pub unknown: Vec<TargetError>,
 }
@@ -338,6 +354,13 @@ pub trait Targets: Send + Sync {
     /// # Errors
     /// When the primary can't be looked at. Replicas that can't are in the report.
     async fn reap(&self, at: &Administration, claims: &dyn Claims) -> Result<ReapReport, TargetError>;
+
+    /// Makes the login of an emergency kit, or sees that it is as it should be: with this credential and no other, a
+    /// member of these roles and of no others. Sessions that came by an earlier credential are ended.
+    ///
+    /// # Errors
+    /// [`TargetError`]; whatever it is, something may exist at the target now. It may be repeated.
+    async fn make_kit(&self, at: &Administration, spec: &KitSpec) -> Result<KitMade, TargetError>;
 
     /// Whether the administrator login can do what is needed for these roles, and not more. Never fails: not reaching
     /// the target is a finding.

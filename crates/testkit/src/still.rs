@@ -8,6 +8,7 @@ use std::{
 use async_trait::async_trait;
 use daypass_domain::{Digest, Name, Span, Time, resource::Role};
 use daypass_ports::{
+    kits::{KitMade, KitSpec},
     notices::{Channel, Letter, NotSent, Reach},
     secret::{CredentialError, Credentials, Secret},
     targets::{
@@ -112,6 +113,10 @@ impl Targets for NoTargets {
     }
 
     async fn reap(&self, _: &Administration, _: &dyn Claims) -> Result<ReapReport, TargetError> {
+        Err(nothing())
+    }
+
+    async fn make_kit(&self, _: &Administration, _: &KitSpec) -> Result<KitMade, TargetError> {
         Err(nothing())
     }
 

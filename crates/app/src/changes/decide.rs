@@ -326,6 +326,7 @@ impl App {
             super::TOKEN,
             super::DIRECTORY,
             super::RESOURCE,
+            super::EMERGENCY,
             super::TRUST,
             super::SIGNALS,
             super::POLICY,

@@ -31,6 +31,8 @@
 //! | invite oneself again, alone, and so be locked out with a code lost | refused for the last who can sign in |
 //! | trust a provider or an issuer of one's own, or let a token or a group of one's own be taken for more | it is a change |
 //! | hear a transmitter of signals of one's own, to disable others or to say facts of oneself | it is a change |
+//! | have an emergency kit sealed to two keys of one's own | it is a change, which shows both keys: the approver has their owners read them out |
+//! | have a kit whose two halves are one person's | refused: two different people, two different keys, no workload |
 //! | let an approver approve something else than they saw | content is fixed by its digest, and the payload is checked against it |
 //!
 //! What one administrator can do alone takes away: disable, remove, revoke. And empty groups can be made, which no
@@ -43,7 +45,8 @@ mod prepare;
 use std::collections::{BTreeMap, BTreeSet};
 
 use daypass_domain::{
-    ChangeId, Digest, MailAddress, Name, PrincipalId, Span, Time, TokenId, principal::Actor, signals::Transmitter,
+    ChangeId, Digest, KitId, MailAddress, Name, PrincipalId, Span, Time, TokenId, principal::Actor,
+    signals::Transmitter,
 };
 use daypass_ports::{rows::TokenScope, secret::Secret};
 use serde::{Deserialize, Serialize};
@@ -53,6 +56,8 @@ use crate::signals::Bearer;
 pub use decide::{ChangeView, Standing, Which};
 pub(crate) use gives::leaving_may_give;
 pub(crate) use prepare::{Hand, Prepared, Turn, is_administrators};
+
+use crate::emergency::{KitHolder, SealedKit};
 
 /// How many changes of one person wait at once.
 pub const PENDING_MOST: usize = 100;
@@ -154,6 +159,22 @@ pub enum Proposal {
         /// Its text.
         text: String,
     },
+    /// An emergency kit for a resource: a login of its own there, sealed to two people.
+    MakeKit {
+        /// The resource.
+        resource: Name,
+        /// Which of its roles it gives; all of them when none is named.
+        roles: BTreeSet<Name>,
+        /// The two who open it together.
+        holders: [KitHolder; 2],
+    },
+    /// A new credential for an emergency kit, sealed to these two.
+    RotateKit {
+        /// Which.
+        kit: KitId,
+        /// The two who open it together from then on.
+        holders: [KitHolder; 2],
+    },
     /// Whose word is taken for who somebody is, as a document declares it.
     Trust {
         /// What the document is called, for messages.
@@ -199,6 +220,7 @@ impl Proposal {
             Self::MakeToken { .. } => TOKEN,
             Self::DeclareDirectory { .. } => DIRECTORY,
             Self::Resources { .. } => RESOURCE,
+            Self::MakeKit { .. } | Self::RotateKit { .. } => EMERGENCY,
             Self::Trust { .. } => TRUST,
             Self::DeclareTransmitter { .. } | Self::RemoveTransmitter { .. } => SIGNALS,
             Self::Policy { .. } => POLICY,
@@ -224,6 +246,8 @@ impl Proposal {
             | Self::RemoveMail { .. }
             | Self::DeclareDirectory { .. }
             | Self::Resources { .. }
+            | Self::MakeKit { .. }
+            | Self::RotateKit { .. }
             | Self::Trust { .. }
             | Self::DeclareTransmitter { .. }
             | Self::RemoveTransmitter { .. }
@@ -242,6 +266,8 @@ pub const TOKEN: &str = "token";
 pub const DIRECTORY: &str = "directory";
 /// The subject of changes to resources.
 pub const RESOURCE: &str = "resource";
+/// The subject of emergency kits.
+pub const EMERGENCY: &str = "emergency";
 /// The subject of changes to whose word is taken.
 pub const TRUST: &str = "trust";
 /// The subject of changes to whose signals are heard.
@@ -288,6 +314,8 @@ pub enum Handed {
     InvitationHalf(Secret),
     /// A token; it is good once the change is done.
     Token(Secret),
+    /// The two halves of an emergency kit, each sealed to its holder; good once the change is done and the target has it.
+    Kit(Box<SealedKit>),
 }
 
 /// Whether something is to be done, or only planned.
@@ -322,6 +350,8 @@ pub(crate) enum Base {
     Trust { digest: Option<Digest> },
     /// This policy set.
     Policy { digest: Digest },
+    /// A kit that was sealed last then, and its resource in this version.
+    Kit { resource: u64, sealed: Time },
 }
 
 /// What is kept of a secret that the proposer got.
@@ -340,6 +370,11 @@ pub(crate) enum Kept {
     /// The secret of a transmitter of signals.
     Bearer {
         hash: Digest,
+    },
+    /// Of the credential that was sealed, only what verifies it. // I6
+    Kit {
+        kit: KitId,
+        verifier: String,
     },
 }
 

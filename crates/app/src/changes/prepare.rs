@@ -88,6 +88,8 @@ impl App {
                 self.plan_declare_directory(name, connector, groups).await
             }
             Proposal::Resources { file, text } => self.plan_resource_rows(file, text).await,
+            Proposal::MakeKit { resource, roles, holders } => self.plan_make_kit(resource, roles, holders, hand).await,
+            Proposal::RotateKit { kit, holders } => self.plan_rotate_kit(*kit, holders, hand).await,
             Proposal::Trust { file, text } => self.plan_trust(file, text).await,
             Proposal::DeclareTransmitter { name, transmitter, bearer } => {
                 self.plan_declare_transmitter(name, transmitter, *bearer, hand).await
@@ -133,6 +135,7 @@ impl App {
             self.set_policy(policy);
         }
         self.has_ended(ended);
+        self.kits.wake.notify_one();
         self.facts_changed(cause).await;
         Ok(intent.into_effect())
     }

@@ -6,6 +6,7 @@ use daypass_domain::{
     Name, NoticeId, PrincipalId, RequestId, Time,
     change::{Change, ChangeState},
     grant::{Grant, GrantState},
+    kit::Kit,
     notice::{Hearer, KnownTo, News, Notice, NoticeState, Occasion, Tries},
     principal::Principal,
     request::{Request, RequestState},
@@ -94,6 +95,14 @@ impl App {
                 everybody(read.into_iter().map(|g| g.value.person.id()).collect())
             }
             News::ChangeWaits { change, .. } => everybody(self.other_administrators(*change).await?),
+            News::EmergencyUsed { .. } => everybody(self.administrators().await?.value.members),
+            News::EmergencyOpen { kit, .. } => {
+                let read = self.store_ref().get::<Kit>(&kit.to_string()).await?;
+                if !read.is_some_and(|kit| kit.value.alarm.is_raised()) {
+                    return Ok(Told::default());
+                }
+                everybody(self.administrators().await?.value.members)
+            }
             // A trial is made for one person: see `look`.
             News::Trial => Ok(Told::default()),
         }

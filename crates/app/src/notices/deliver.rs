@@ -9,6 +9,7 @@ use daypass_domain::{
     InstallationId, Name, NoticeId,
     change::{Change, ChangeState},
     grant::Grant,
+    kit::Kit,
     notice::{Hearer, News, Notice, NoticeEvent, NoticeState, Why},
     request::Request,
     resource::Resource,
@@ -165,12 +166,17 @@ impl App {
                 let read = self.store_ref().get::<Change>(&change.to_string()).await?;
                 read.is_some_and(|r| matches!(r.value.state, ChangeState::Pending { .. }))
             }
+            News::EmergencyOpen { kit, .. } => {
+                let read = self.store_ref().get::<Kit>(&kit.to_string()).await?;
+                read.is_some_and(|kit| kit.value.alarm.is_raised())
+            }
             News::Granted { .. }
             | News::Denied { .. }
             | News::Forbidden { .. }
             | News::Expired { .. }
             | News::Withdrawn { .. }
             | News::EndedEarly { .. }
+            | News::EmergencyUsed { .. }
             | News::Trial => true,
         })
     }
@@ -187,6 +193,7 @@ impl App {
         let installation: InstallationId = self.settings().await?.value.installation;
         let page = match &notice.news {
             News::ChangeWaits { .. } | News::Trial => pages::INBOX.to_owned(),
+            News::EmergencyUsed { .. } | News::EmergencyOpen { .. } => pages::EMERGENCY.to_owned(),
             News::ApprovalWanted { request, .. }
             | News::ConfirmationWanted { request, .. }
             | News::StillWanted { request, .. }
@@ -220,6 +227,9 @@ impl App {
             };
             return Ok(Names::Change { proposer: self.name_of(read.value.proposer).await? });
         }
+        if let News::EmergencyUsed { resource, .. } | News::EmergencyOpen { resource, .. } = news {
+            return Ok(Names::Emergency { resource: self.resource_name(*resource).await? });
+        }
         let Some((request, resource)) = self.told_of(news).await? else { return Ok(Names::Withheld) };
         Ok(Names::Access {
             holder: self.name_of(request.asked.beneficiary).await?,
@@ -230,6 +240,11 @@ impl App {
 
     /// The region of the resource that it is about; the installation's when it is about none. // I10
     async fn region_told_of(&self, news: &News) -> Result<Name> {
+        if let News::EmergencyUsed { kit, .. } | News::EmergencyOpen { kit, .. } = news
+            && let Some(kit) = self.store_ref().get::<Kit>(&kit.to_string()).await?
+        {
+            return Ok(kit.value.region);
+        }
         match self.told_of(news).await? {
             Some((_, resource)) => Ok(resource.region),
             None => self.region().await,

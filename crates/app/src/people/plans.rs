@@ -234,7 +234,7 @@ impl App {
                 both
             }
             // A change that keeps no half was not made by `Hand::First`; then nobody can take the invitation up.
-            Hand::Second(Kept::Nothing | Kept::Token { .. } | Kept::Bearer { .. }) => return,
+            Hand::Second(Kept::Nothing | Kept::Token { .. } | Kept::Bearer { .. } | Kept::Kit { .. }) => return,
         };
         prepared.commit.put(&Invitation {
             principal: user.id,

@@ -103,6 +103,7 @@ impl App {
             }
         }
         for gone in &work.removes {
+            self.plan_kits_gone(gone, &mut prepared).await?;
             prepared.commit.delete(gone);
         }
         self.plan_ends(&End::all(&work.ends, &EndCause::RoleChanged), &mut prepared.commit).await?;

@@ -2,6 +2,7 @@
 
 mod barred;
 mod confirm;
+mod emergency;
 mod exchange;
 mod factors;
 mod four_eyes;

@@ -110,19 +110,28 @@ pub(super) async fn ready(call: Call) -> Result<Told> {
         Ok(some) => Err(format!("{some} transmitters of signals can't be heard: see `daypass signals list`")),
         Err(problem) => Err(problem.to_string()),
     };
+    let emergency = match control.app().alarms().await {
+        Ok(used) if used.is_empty() => Ok(()),
+        Ok(used) => Err(format!(
+            "{} emergency kits were used, and wait to be sealed anew or reviewed: see `daypass emergency-kit list`",
+            used.len()
+        )),
+        Err(problem) => Err(problem.to_string()),
+    };
     let checks = vec![
         check("store", control.probe.writable(control).await),
         check("clock", clock),
         check("policy", policy),
         check("gateway", gateway),
-        of_others("signals", unheard),
+        to_look_at("signals", unheard),
+        to_look_at("emergency", emergency),
     ];
     Ok(Told(Readiness { ready: checks.iter().all(|c| c.health != Health::Broken), checks }))
 }
 
-/// Of something that the server hears from: it does its work without, and somebody should look.
-fn of_others(name: &str, outcome: std::result::Result<(), String>) -> Check {
-    let health = if outcome.is_ok() { Health::Fine } else { Health::Worrying };
+/// Of something without which the server does its work: somebody should look at it.
+fn to_look_at(name: &str, outcome: std::result::Result<(), String>) -> Check {
+    let health = if outcome.is_ok() { Health::Fine } else { Health::Attention };
     Check { health, ..check(name, outcome) }
 }
 

@@ -45,6 +45,7 @@ struct Gauges {
     revision: Counter,
     waiting: Gauge,
     unheard: Gauge,
+    emergencies: Gauge,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
@@ -97,6 +98,11 @@ impl Metrics {
             "Transmitters of shared signals that are asked and don't answer",
             gauges.unheard.clone(),
         );
+        registry.register(
+            "emergency_kits_used",
+            "Emergency kits that were used, and wait to be sealed anew or reviewed",
+            gauges.emergencies.clone(),
+        );
         Self { registry, http, decisions, entries, gauges, counted: Mutex::default() }
     }
 
@@ -129,6 +135,8 @@ pub(crate) async fn scrape(control: &Control) -> Result<String> {
     let waiting = store.find::<Request>(key::STATE, "pending").await?.len();
     gauges.waiting.set(i64::try_from(waiting).unwrap_or(i64::MAX));
     gauges.unheard.set(i64::try_from(control.app().unheard().await?).unwrap_or(i64::MAX));
+    let used = control.app().alarms().await?.len();
+    gauges.emergencies.set(i64::try_from(used).unwrap_or(i64::MAX));
     let mut text = String::new();
     encode(&mut text, &metrics.registry)
         .map_err(|e| daypass_app::Problem::unavailable(format!("the metrics can't be written: {e}")))?;

@@ -151,6 +151,8 @@ async fn approve(call: Call, Form(yes): Form<Yes>) -> Result<Raw> {
         Handed::Invitation(code) => ("The invitation's code", code.expose().to_owned()),
         Handed::InvitationHalf(half) => ("Your half of the invitation's code", half.expose().to_owned()),
         Handed::Token(token) => ("The token", token.expose().to_owned()),
+        // Its files went to whoever proposed it.
+        Handed::Kit(_) => ("", String::new()),
     };
     let shell = Shell::of(&call, Here::Changes, "The change is done").await?;
     shell::page(&Done { shell, plan: done.plan, called, secret })

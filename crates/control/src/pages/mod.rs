@@ -22,6 +22,7 @@ mod assets;
 mod by_provider;
 mod changes;
 mod cookie;
+mod emergency;
 mod factors;
 mod forgery;
 mod inbox;
@@ -56,6 +57,7 @@ pub(crate) fn routes() -> Vec<Route> {
         inbox::routes(),
         sessions::routes(),
         changes::routes(),
+        emergency::routes(),
         live::routes(),
     ];
     all.into_iter().flatten().map(Route::for_browsers).collect()

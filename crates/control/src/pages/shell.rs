@@ -37,6 +37,8 @@ pub(super) struct Shell {
     pub assets: assets::Addresses,
     /// What was just done, in a sentence; empty when nothing was.
     pub notice: &'static str,
+    /// How many emergency kits were used and wait for something: for who may do something about it.
+    pub alarms: usize,
 }
 
 /// The places that the navigation names.
@@ -98,20 +100,22 @@ impl Shell {
             here.place("/inbox", "Inbox", Here::Inbox),
             here.place("/sessions", "Sessions", Here::Sessions),
         ];
+        let mut alarms = 0;
         // A barred account acts as nobody, and its own page of factors is shown all the same.
         if let Ok(actor) = call.actor()
             && app.sees_changes(actor).await
         {
             places.push(here.place("/changes", "Changes", Here::Changes));
+            alarms = app.alarms().await?.len();
         }
         let now = words::moment(app.time());
         let who = Who::Somebody { name, form_token: app.form_token(caller)?, places, now };
-        Ok(Self { title, who, assets: assets::addresses(), notice: call.notice() })
+        Ok(Self { title, who, assets: assets::addresses(), notice: call.notice(), alarms })
     }
 
     /// Around a page for whoever comes.
     pub(super) fn of_nobody(title: &'static str) -> Self {
-        Self { title, who: Who::Nobody, assets: assets::addresses(), notice: "" }
+        Self { title, who: Who::Nobody, assets: assets::addresses(), notice: "", alarms: 0 }
     }
 
     /// What forms carry.

@@ -1,7 +1,7 @@
 //! Changes to what decisions read.
 
 use daypass_api::{
-    ChangeId, SecretText,
+    ChangeId, KitId, SecretText,
     changes::{Change, ChangeDetail, ChangeState, Handed, Outcome, Proposed, Standing},
 };
 use daypass_app::{
@@ -21,6 +21,9 @@ pub(crate) fn proposed(proposed: changes::Proposed) -> Proposed {
         }
         changes::Handed::InvitationHalf(half) => {
             Some(Handed::InvitationHalf { half: SecretText::new(half.expose().to_owned()) })
+        }
+        changes::Handed::Kit(sealed) => {
+            Some(Handed::Kit { kit: KitId::of(sealed.kit), files: super::emergency::files(&sealed) })
         }
         changes::Handed::Token(token) => Some(Handed::Token { token: SecretText::new(token.expose().to_owned()) }),
     };

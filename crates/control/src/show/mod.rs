@@ -2,6 +2,7 @@
 //! case didn't give for showing.
 
 pub(crate) mod changes;
+pub(crate) mod emergency;
 pub(crate) mod grants;
 pub(crate) mod notices;
 pub(crate) mod policy;

@@ -1,7 +1,7 @@
 //! Notices.
 
 use daypass_api::{
-    ChangeId, GrantId, NoticeId, RequestId,
+    ChangeId, GrantId, KitId, NoticeId, RequestId,
     notices::{About, Hearer, News, Notice, NoticeState},
 };
 use daypass_app::notices::NoticeView;
@@ -35,6 +35,8 @@ fn news(news: &notice::News) -> News {
         notice::News::EndNear { .. } => News::EndNear,
         notice::News::EndedEarly { .. } => News::EndedEarly,
         notice::News::ChangeWaits { .. } => News::ChangeWaits,
+        notice::News::EmergencyUsed { .. } => News::EmergencyUsed,
+        notice::News::EmergencyOpen { .. } => News::EmergencyOpen,
         notice::News::Trial => News::Trial,
     }
 }
@@ -54,6 +56,9 @@ fn about(news: &notice::News) -> About {
             About::Grant { grant: GrantId::of(grant), request: RequestId::of(request) }
         }
         notice::News::ChangeWaits { change, .. } => About::Change { change: ChangeId::of(change) },
+        notice::News::EmergencyUsed { kit, .. } | notice::News::EmergencyOpen { kit, .. } => {
+            About::Kit { kit: KitId::of(kit) }
+        }
         notice::News::Trial => About::Nothing,
     }
 }

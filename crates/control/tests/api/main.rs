@@ -9,6 +9,7 @@ mod factors;
 mod follow;
 mod idempotency;
 mod identity;
+mod kits;
 mod live;
 mod matrix;
 mod over_tls;

@@ -14,7 +14,7 @@ use daypass_ports::{
 };
 use serde_json::{Value, json};
 
-use crate::{products, signals};
+use crate::{kits, products, signals};
 use crate::things::{
     approve, change, grant, notice, pending, request, session, spare, spare_group, spare_user, statement,
 };
@@ -33,7 +33,7 @@ const CALLERS: [(&str, &str); 8] = [
 ];
 
 /// What can succeed only once, or takes a code of this moment: audited by the test named here.
-const ELSEWHERE: [(&str, &str); 22] = [
+const ELSEWHERE: [(&str, &str); 23] = [
     ("/v1/token", "identity::a_job_gets_a_token_for_its_own_and_both_are_in_its_entries"),
     ("/v1/signin/oidc/finish", "crates/daypass/tests/house/oidc.rs"),
     ("/signin/oidc/callback", "crates/daypass/tests/house/oidc_pages.rs"),
@@ -54,6 +54,7 @@ const ELSEWHERE: [(&str, &str); 22] = [
     ("/requests/{id}/confirm", "confirm::an_owner_confirms_on_the_page_and_a_token_nowhere"),
     ("/signals/{name}", "house: signals::what_is_no_signal_is_refused_and_said"),
     ("/v1/signals/{name}/verify", "house: signals::a_transmitter_that_is_asked_is_heard"),
+    ("/v1/emergency-kits/{id}/review", "house: emergency::two_people_get_in_while_daypass_is_down"),
     // There is no target here: the whole house has one.
     ("/v1/requests/{id}/look", "house: statements::a_look_estimates_and_changes_nothing"),
     ("/v1/grants/{id}/run", "house: statements::an_approved_update_runs_once_and_nothing_of_it_is_left"),
@@ -169,6 +170,7 @@ async fn page(world: &World, route: &Route, caller: &str, person: &str) -> Ask {
         | "POST /secret"
         | "GET /sessions"
         | "GET /changes"
+        | "GET /emergency"
         | "GET /live" => (route.path.to_owned(), String::new()),
         other => panic!("{other} has no authorization test: say here how it is called"),
     };
@@ -223,6 +225,10 @@ async fn call(world: &World, route: &Route, caller: &str, person: &str) -> Ask {
     }
     if let Some(ask) = signals::call(world, route).await {
         return Ask { bearer: world.bearers.get(caller).cloned(), ..ask };
+    }
+    if let Some(mut ask) = kits::call(world, route).await {
+        ask.bearer = world.bearers.get(caller).cloned();
+        return ask;
     }
     let signature = format!("{route:?}");
     let post = |path: &str, body: Value| Ask::post(path, body);

@@ -172,6 +172,7 @@ pub async fn run(args: ServeArgs) -> Result<(), Failure> {
     tokio::spawn(Arc::clone(&app).run_endings());
     tokio::spawn(Arc::clone(&app).run_due());
     tokio::spawn(Arc::clone(&app).run_reaper());
+    tokio::spawn(Arc::clone(&app).run_kits());
     tokio::spawn(Arc::clone(&app).run_notices());
     tokio::spawn(Arc::clone(&app).run_signals());
 

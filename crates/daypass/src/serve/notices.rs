@@ -55,7 +55,7 @@ pub fn open(config: &Config, credentials: &Arc<dyn Credentials>) -> Result<Notic
     for (name, Channel { names_of, groups, mut topics, via }) in settings.channel {
         let channel = via.open(Arc::clone(credentials)).map_err(|e| format!("[notices.channel.{name}]: {e}"))?;
         if topics.is_empty() {
-            topics.extend([Topic::Approvals, Topic::Outcomes, Topic::Ends, Topic::Changes]);
+            topics.extend([Topic::Approvals, Topic::Outcomes, Topic::Ends, Topic::Changes, Topic::Alarms]);
         }
         let audience = if groups.is_empty() { Audience::Everybody } else { Audience::Groups(groups) };
         ways.push(Way { name, channel, names_of, audience, topics });

@@ -49,6 +49,13 @@ pub fn proposed_words(proposed: &Proposed) -> String {
              code):\n  {}",
             half.expose()
         )),
+        Some(Handed::Kit { kit, files }) => {
+            let names: Vec<&str> = files.iter().map(|file| file.holder.as_str()).collect();
+            lines.push(format!(
+                "{kit}, for {}: it opens nothing before the change is done, and the target has it.",
+                say::shown(&names.join(" and "))
+            ));
+        }
         Some(Handed::Token { token }) => lines.push(format!("The token, shown once:\n  {}", token.expose())),
     }
     lines.join("\n")

@@ -6,6 +6,7 @@ pub mod asking;
 pub mod changes;
 pub mod connect;
 pub mod directories;
+pub mod emergency;
 pub mod exec;
 pub mod factors;
 pub mod grants;

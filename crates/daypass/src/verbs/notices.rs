@@ -107,6 +107,7 @@ pub fn shown(notice: &Notice) -> String {
         About::Request { request } => request.to_string(),
         About::Grant { grant, request } => format!("{grant}, {request}"),
         About::Change { change } => change.to_string(),
+        About::Kit { kit } => kit.to_string(),
         About::Nothing => "notices".to_owned(),
     };
     output::fields(&[
@@ -140,6 +141,8 @@ fn news(news: News) -> &'static str {
         News::EndNear => "end near",
         News::EndedEarly => "ended early",
         News::ChangeWaits => "change waits",
+        News::EmergencyUsed => "emergency kit used",
+        News::EmergencyOpen => "emergency kit waits",
         News::Trial => "trial",
     }
 }

@@ -9,6 +9,7 @@ mod conformance;
 mod crash;
 mod crowd;
 mod disk;
+mod emergency;
 mod four_eyes;
 mod job;
 mod notices;

@@ -151,7 +151,7 @@ fn a_transmitter_that_is_asked_is_heard() {
     assert!(ada.ok(&["signals", "list"]).contains("unheard"));
     let ready = readiness(&world);
     let check = ready["checks"].as_array().unwrap().iter().find(|check| check["name"] == "signals").unwrap();
-    assert_eq!((&ready["ready"], &check["health"]), (&json!(true), &json!("worrying")), "{ready}");
+    assert_eq!((&ready["ready"], &check["health"]), (&json!(true), &json!("attention")), "{ready}");
     let stranger = json!({"format": "email", "email": "nobody@example.com"});
     transmitter.ask("/test/queue", &json!({"event": REVOKED, "subject": stranger}));
     transmitter.ask("/test/back", &json!({}));

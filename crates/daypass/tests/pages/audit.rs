@@ -37,6 +37,7 @@ fn every_page_is_accessible_and_light_and_stands_still() {
         (&ada, "request", format!("/requests/{}", stage.waiting)),
         (&ada, "sessions", "/sessions".to_owned()),
         (&ada, "changes", "/changes".to_owned()),
+        (&ada, "emergency", "/emergency".to_owned()),
         (&ada, "change", format!("/changes/{}", stage.change)),
         (&ada, "refusal", "/requests/nonsense".to_owned()),
     ];

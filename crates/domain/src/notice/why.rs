@@ -1,8 +1,17 @@
-//! Why a notice wasn't taken.
+//! Why a notice wasn't taken, and how long its channel is then left alone.
 
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
+
+use crate::Span;
+
+/// The wait after the first failed try; each further one doubles it, up to [`WAIT_MOST`].
+const WAIT_FIRST: Span = Span::from_secs(2);
+/// The longest wait between two tries.
+const WAIT_MOST: Span = Span::from_mins(10);
+/// The longest wait that a channel can ask for.
+const WAIT_ASKED_MOST: Span = Span::from_mins(60);
 
 /// Why a notice wasn't taken.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -91,4 +100,30 @@ impl fmt::Display for Why {
             Self::NotUnderstood => f.write_str("its answer makes no sense: is it the right address?"),
         }
     }
+}
+
+/// How long a channel that didn't take a notice is to be left alone.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Wait {
+    /// As long as usual after so many tries.
+    #[default]
+    Usual,
+    /// That long at least, since it asked for it; an hour at most is believed.
+    AtLeast(Span),
+}
+
+impl Wait {
+    /// Until the next try, after so many. What is asked for only lengthens it.
+    pub(super) fn after(self, times: u32) -> Span {
+        match self {
+            Self::Usual => usual_wait(times),
+            Self::AtLeast(asked) => usual_wait(times).max(asked.min(WAIT_ASKED_MOST)),
+        }
+    }
+}
+
+/// 2 s, 4 s, 8 s, up to ten minutes.
+fn usual_wait(times: u32) -> Span {
+    let doubled = WAIT_FIRST.micros().saturating_mul(1 << times.saturating_sub(1).min(20));
+    Span::from_micros(doubled.min(WAIT_MOST.micros()))
 }

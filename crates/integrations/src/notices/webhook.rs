@@ -88,6 +88,9 @@ fn body(letter: &Letter) -> Value {
         Names::Access { holder, role, resource } => {
             data.insert("names".to_owned(), json!({ "holder": holder, "role": role, "resource": resource }));
         }
+        Names::Emergency { resource } => {
+            data.insert("names".to_owned(), json!({ "resource": resource }));
+        }
         Names::Change { proposer } => {
             data.insert("names".to_owned(), json!({ "proposer": proposer }));
         }

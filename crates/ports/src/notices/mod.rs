@@ -84,6 +84,11 @@ pub enum Names {
         /// On what.
         resource: Name,
     },
+    /// Of an emergency kit.
+    Emergency {
+        /// The resource that it opens.
+        resource: Name,
+    },
     /// Of a change.
     Change {
         /// Who proposed it.

@@ -97,6 +97,32 @@ impl Letter {
                 ],
                 "Look at it",
             ),
+            News::EmergencyUsed { kit: _, resource: _, at } => (
+                self.emergency("an emergency kit was used", "the emergency kit was used"),
+                vec![
+                    format!(
+                        "At {} somebody was seen at the target {}by its emergency login, which two people open together. \
+                         Nobody ended the session.",
+                        minute(*at),
+                        self.at_resource()
+                    ),
+                    "The kit must be sealed anew, and somebody who holds no half of it reviews what was done."
+                        .to_owned(),
+                ],
+                LOOK_AT_KITS,
+            ),
+            News::EmergencyOpen { kit: _, resource: _, since } => (
+                self.emergency("the use of an emergency kit waits", "the use of the emergency kit waits"),
+                vec![
+                    format!(
+                        "An emergency kit {}was used (first seen {}), and still waits to be sealed anew, or to be reviewed.",
+                        self.at_resource(),
+                        minute(*since)
+                    ),
+                    "Until then whoever used it may use it again, or nobody has said that it was right.".to_owned(),
+                ],
+                LOOK_AT_KITS,
+            ),
             News::Trial => (
                 "Daypass: a trial".to_owned(),
                 vec!["An administrator tries whether notices arrive. They do.".to_owned()],
@@ -110,7 +136,7 @@ impl Letter {
     fn named(&self, bare: &str, verb: &str) -> String {
         match &self.names {
             Names::Access { holder, role, resource } => format!("Daypass: {holder} {verb} {role} on {resource}"),
-            Names::Withheld | Names::Change { .. } => format!("Daypass: {bare}"),
+            Names::Withheld | Names::Change { .. } | Names::Emergency { .. } => format!("Daypass: {bare}"),
         }
     }
 
@@ -119,18 +145,33 @@ impl Letter {
             Names::Access { holder, role, resource } => {
                 format!("Access to {resource} as {role} is asked for, to be held by {holder}.")
             }
-            Names::Withheld | Names::Change { .. } => "Access is asked for.".to_owned(),
+            Names::Withheld | Names::Change { .. } | Names::Emergency { .. } => "Access is asked for.".to_owned(),
+        }
+    }
+
+    fn emergency(&self, bare: &str, of: &str) -> String {
+        match &self.names {
+            Names::Emergency { resource } => format!("Daypass: {of} of {resource}"),
+            Names::Withheld | Names::Access { .. } | Names::Change { .. } => format!("Daypass: {bare}"),
+        }
+    }
+
+    fn at_resource(&self) -> String {
+        match &self.names {
+            Names::Emergency { resource } => format!("of {resource} "),
+            Names::Withheld | Names::Access { .. } | Names::Change { .. } => String::new(),
         }
     }
 
     fn proposer(&self) -> String {
         match &self.names {
             Names::Change { proposer } => format!("{proposer} proposes"),
-            Names::Withheld | Names::Access { .. } => "An administrator proposes".to_owned(),
+            Names::Withheld | Names::Access { .. } | Names::Emergency { .. } => "An administrator proposes".to_owned(),
         }
     }
 }
 
+const LOOK_AT_KITS: &str = "See what is to be done";
 const LOOK: &str = "Look at the request";
 const LOOK_AND_ANSWER: &str = "Look at it and answer";
 
@@ -147,7 +188,8 @@ fn minute(at: Time) -> String {
 #[cfg(test)]
 mod tests {
     use daypass_domain::{
-        ChangeId, GrantId, InstallationId, NoticeId, PayloadId, PrincipalId, RequestId, end::EndCause,
+        ChangeId, GrantId, InstallationId, KitId, NoticeId, PayloadId, PrincipalId, RequestId, ResourceId,
+        end::EndCause,
     };
 
     use super::{super::Addressee, *};
@@ -158,6 +200,7 @@ mod tests {
 
     fn everything() -> Vec<News> {
         let (request, grant) = (RequestId::new(at(0), [1; 10]), GrantId::new(at(0), [2; 10]));
+        let (kit, resource) = (KitId::new(at(0), [8; 10]), ResourceId::new(at(0), [9; 10]));
         let revoked =
             EndCause::Revoked { by: PrincipalId::new(at(0), [3; 10]), reason: PayloadId::new(at(0), [4; 10]) };
         vec![
@@ -172,6 +215,8 @@ mod tests {
             News::EndNear { grant, request, deadline: at(10) },
             News::EndedEarly { grant, request, at: at(3), cause: revoked },
             News::ChangeWaits { change: ChangeId::new(at(0), [5; 10]), subject: "policy".into(), until: at(90) },
+            News::EmergencyUsed { kit, resource, at: at(-60) },
+            News::EmergencyOpen { kit, resource, since: at(-4320) },
             News::Trial,
         ]
     }
@@ -179,6 +224,9 @@ mod tests {
     fn names(news: &News) -> Names {
         match news {
             News::ChangeWaits { .. } => Names::Change { proposer: "ada".parse().unwrap() },
+            News::EmergencyUsed { .. } | News::EmergencyOpen { .. } => {
+                Names::Emergency { resource: "orders".parse().unwrap() }
+            }
             News::Trial => Names::Withheld,
             News::ApprovalWanted { .. }
             | News::ConfirmationWanted { .. }

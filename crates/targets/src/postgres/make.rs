@@ -2,8 +2,8 @@
 
 use std::collections::BTreeSet;
 
-use daypass_domain::Span;
-use daypass_ports::targets::{Administration, LoginSpec, Made, Making, StillGiven, TargetError};
+use daypass_domain::{Span, resource::PgRole};
+use daypass_ports::targets::{Administration, LoginName, LoginSpec, Made, Making, StillGiven, TargetError};
 use daypass_wire::scram::ScramVerifier;
 
 use super::{
@@ -53,23 +53,31 @@ async fn set_up(session: &Session, at: &Administration, spec: &LoginSpec) -> Res
         Some(_) => (Making::Again, alter(spec)),
         None => (Making::New, create(session, at, spec).await?),
     };
-    let sql = format!("BEGIN; {first}; {}; COMMIT", memberships(session, at, spec));
+    let sql = format!("BEGIN; {first}; {}; COMMIT", memberships(session, at, &spec.name, &spec.member_of));
     let done = session.run("make a login", &sql).await;
-    done.map_err(|denied| refused(denied, at, spec))?;
+    done.map_err(|denied| refused(denied, at, &spec.name, &spec.member_of))?;
     Ok(how)
 }
 
 async fn create(session: &Session, at: &Administration, spec: &LoginSpec) -> Result<String, TargetError> {
+    let marker = Marker::new(at.installation, spec.grant, next_transaction(session).await?);
+    Ok(created(&spec.name, &password(spec), &marker))
+}
+
+/// What comes after now begins with this transaction, by the low 32 bits of its id.
+pub(super) async fn next_transaction(session: &Session) -> Result<u32, TargetError> {
     let sql = "SELECT (txid_snapshot_xmax(txid_current_snapshot()) % 4294967296)::oid";
-    let since: u32 = session.get(&session.row("tell its next transaction", sql, &[]).await?, 0)?;
-    let marker = Marker::new(at.installation, spec.grant, since);
-    Ok(format!(
+    session.get(&session.row("tell its next transaction", sql, &[]).await?, 0)
+}
+
+/// A login that can't log in yet, and nothing else.
+pub(super) fn created(login: &LoginName, password: &str, marker: &Marker) -> String {
+    format!(
         "CREATE ROLE {name} NOLOGIN NOSUPERUSER NOCREATEDB NOCREATEROLE NOREPLICATION NOBYPASSRLS INHERIT {password}; \
          COMMENT ON ROLE {name} IS {comment}",
-        name = ident(spec.name.as_str()),
-        password = password(spec),
+        name = ident(login.as_str()),
         comment = literal(&marker.text),
-    ))
+    )
 }
 
 fn alter(spec: &LoginSpec) -> String {
@@ -88,28 +96,38 @@ fn password(spec: &LoginSpec) -> String {
 /// Two kinds. The administrator becomes a member of the login: that lets it end the login's backends, roll back its
 /// prepared transactions and hand over what it owns, without being a superuser. And the login becomes a member of what
 /// its role gives; from 16 on without SET, so that nothing can be made or prepared in another role's name.
-fn memberships(session: &Session, at: &Administration, spec: &LoginSpec) -> String {
-    let login = ident(spec.name.as_str());
+pub(super) fn memberships(
+    session: &Session,
+    at: &Administration,
+    login: &LoginName,
+    member_of: &BTreeSet<PgRole>,
+) -> String {
+    let login = ident(login.as_str());
     let administrator = ident(at.target.administrator.as_str());
     let (ours, theirs) = match session.version {
         160_000.. => (" WITH INHERIT TRUE, SET TRUE", " WITH ADMIN FALSE, INHERIT TRUE, SET FALSE"),
         _ => ("", ""),
     };
     let mut sql = format!("GRANT {login} TO {administrator}{ours}");
-    for role in &spec.member_of {
+    for role in member_of {
         sql.push_str(&format!("; GRANT {} TO {login}{theirs}", ident(role.as_str())));
     }
     sql
 }
 
-fn refused(denied: TargetError, at: &Administration, spec: &LoginSpec) -> TargetError {
+pub(super) fn refused(
+    denied: TargetError,
+    at: &Administration,
+    login: &LoginName,
+    member_of: &BTreeSet<PgRole>,
+) -> TargetError {
     if matches!(error::sqlstate(&denied), Some(error::DUPLICATE | error::UNIQUE)) {
         // There is such a role, and it isn't ours by its marker: or it would have been altered.
-        return TargetError::NotOurs { role: spec.name.to_string() };
+        return TargetError::NotOurs { role: login.to_string() };
     }
     lacking(denied, "create roles and give memberships", || {
         let administrator = ident(at.target.administrator.as_str());
-        let given: Vec<String> = spec.member_of.iter().map(|role| ident(role.as_str())).collect();
+        let given: Vec<String> = member_of.iter().map(|role| ident(role.as_str())).collect();
         format!(
             "ALTER ROLE {administrator} CREATEROLE; and on PostgreSQL 16 or later also: GRANT {} TO {administrator} \
              WITH ADMIN OPTION",

@@ -8,6 +8,7 @@
 //! | `roles` | what roles at the target can reach, and what is too strong to be given |
 //! | `lock` | one lock per login at the target |
 //! | `make`, `cut`, `list`, `remove`, `reap`, `doctor` | one verb of the port each |
+//! | `kit` | the logins of emergency kits: made, their credential replaced, and whether they were used |
 //! | `prepared`, `cron`, `inventory`, `handover` | parts of the endings |
 //!
 //! Whoever used a login may have left traps: functions, operators and schemas with familiar names, in every database.
@@ -22,6 +23,7 @@ mod doctor;
 mod error;
 mod handover;
 mod inventory;
+mod kit;
 mod list;
 mod lock;
 mod make;
@@ -37,9 +39,12 @@ use std::collections::BTreeMap;
 
 use async_trait::async_trait;
 use daypass_domain::{Name, resource::Role};
-use daypass_ports::targets::{
-    Administration, Claims, CutReport, Ending, Finding, LoginName, LoginSpec, Made, ReapReport, Removed, Residue,
-    StillGiven, TargetError, Targets,
+use daypass_ports::{
+    kits::{KitMade, KitSpec},
+    targets::{
+        Administration, Claims, CutReport, Ending, Finding, LoginName, LoginSpec, Made, ReapReport, Removed, Residue,
+        StillGiven, TargetError, Targets,
+    },
 };
 
 pub use dial::{PostgresDialer, dial};
@@ -99,6 +104,10 @@ impl Targets for PostgresTargets {
 
     async fn reap(&self, at: &Administration, claims: &dyn Claims) -> Result<ReapReport, TargetError> {
         reap::reap(&self.pool, at, claims).await
+    }
+
+    async fn make_kit(&self, at: &Administration, spec: &KitSpec) -> Result<KitMade, TargetError> {
+        kit::make(&self.pool, at, spec).await
     }
 
     async fn doctor(&self, at: &Administration, roles: &BTreeMap<Name, Role>) -> Vec<Finding> {

@@ -2,7 +2,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use daypass_domain::resource::HostPort;
+use daypass_domain::{Time, resource::HostPort};
+use daypass_ports::kits::{KitLogins, Seen, Sighting};
 use daypass_ports::targets::{
     Administration, Claim, ClaimSet, Claims, LoginName, ReapReport, ReapedBackend, TargetError, application_name,
 };
@@ -10,7 +11,7 @@ use tokio_postgres::types::Type;
 
 use super::{
     connect::{Pool, Session},
-    roles,
+    kit, roles,
 };
 
 /// A backend of one of our logins.
@@ -22,6 +23,9 @@ struct Backend {
     key: String,
     name: String,
     client: Option<String>,
+    /// When it connected, on the server's clock.
+    since: Time,
+    database: Option<String>,
 }
 
 pub(super) async fn reap(pool: &Pool, at: &Administration, claims: &dyn Claims) -> Result<ReapReport, TargetError> {
@@ -37,13 +41,24 @@ pub(super) async fn reap(pool: &Pool, at: &Administration, claims: &dyn Claims) 
         }
     }
     // Only now: whoever dialled before we looked had registered a claim before it dialled.
+    let kits = claims.emergency().await?;
     let claims = claims.claims().await?;
-    let doomed = unclaimed(backends, &claims);
+    let (of_kits, others) = apart(backends, &kits);
+    report.emergency.extend(sightings(of_kits, &session.address));
+    report.emergency.extend(
+        kit::traces(&session, kits.keys())
+            .await?
+            .into_iter()
+            .map(|(login, found)| Sighting { login, seen: Seen::Traces { found } }),
+    );
+    let doomed = unclaimed(others, &claims);
     report.ended.extend(end(&session, doomed).await?);
     pool.give_back(session);
     // Gateways dial the primary only: at a replica nothing of ours is claimed, and process ids say nothing.
     for (session, found) in elsewhere {
-        match end(&session, found).await {
+        let (of_kits, others) = apart(found, &kits);
+        report.emergency.extend(sightings(of_kits, &session.address));
+        match end(&session, others).await {
             Ok(ended) => {
                 report.ended.extend(ended);
                 pool.give_back(session);
@@ -51,8 +66,32 @@ pub(super) async fn reap(pool: &Pool, at: &Administration, claims: &dyn Claims) 
             Err(error) => report.unknown.push(error),
         }
     }
-    report.uncovered = there.into_keys().filter(|login| !claims.contains_key(login)).collect();
+    report.uncovered =
+        there.into_keys().filter(|login| !claims.contains_key(login) && !kits.contains_key(login)).collect();
     Ok(report)
+}
+
+/// The backends that came by the credential of an emergency kit, which stay; and all others. One that connected before
+/// its kit's credential was replaced came by another one, and is among the others.
+fn apart(backends: Vec<Backend>, kits: &KitLogins) -> (Vec<Backend>, Vec<Backend>) {
+    backends.into_iter().partition(|backend| match kits.get(&backend.login) {
+        Some(replaced) => replaced.is_none_or(|at| backend.since >= at),
+        None => false,
+    })
+}
+
+fn sightings(backends: Vec<Backend>, server: &str) -> impl Iterator<Item = Sighting> {
+    backends.into_iter().map(|backend| Sighting {
+        login: backend.login,
+        seen: Seen::Session {
+            key: backend.key,
+            since: backend.since,
+            application_name: backend.name,
+            client_address: backend.client,
+            database: backend.database,
+            server: server.to_owned(),
+        },
+    })
 }
 
 async fn on_replica(
@@ -70,13 +109,15 @@ async fn on_replica(
 async fn backends(session: &Session, logins: &BTreeSet<&LoginName>) -> Result<Vec<Backend>, TargetError> {
     let names: Vec<&str> = logins.iter().map(|login| login.as_str()).collect();
     let sql = "SELECT usename::text, pid, concat(pid, ' ', backend_start), coalesce(application_name, ''), \
-         host(client_addr) FROM pg_stat_activity WHERE usename = ANY ($1) \
+         host(client_addr), (extract(epoch FROM backend_start) * 1000000)::int8, datname::text FROM pg_stat_activity WHERE usename = ANY ($1) \
          AND coalesce(backend_type, '') <> 'parallel worker' ORDER BY backend_start, pid";
     let mut found = Vec::new();
     for row in session.rows("show backends of logins", sql, &[(&names, Type::TEXT_ARRAY)]).await? {
         if let Ok(login) = session.get::<String>(&row, 0)?.parse() {
             let (pid, key) = (session.get(&row, 1)?, session.get(&row, 2)?);
-            found.push(Backend { login, pid, key, name: session.get(&row, 3)?, client: session.get(&row, 4)? });
+            let (name, client, database) = (session.get(&row, 3)?, session.get(&row, 4)?, session.get(&row, 6)?);
+            let since = Time::from_micros(session.get(&row, 5)?);
+            found.push(Backend { login, pid, key, name, client, since, database });
         }
     }
     Ok(found)
@@ -134,7 +175,15 @@ mod tests {
 
     fn backend(pid: i32, name: &str) -> Backend {
         let login = "daypass_abababababab_cdcdcdcdcdcd_alice".parse().unwrap();
-        Backend { login, pid, key: pid.to_string(), name: name.to_owned(), client: None }
+        Backend {
+            login,
+            pid,
+            key: pid.to_string(),
+            name: name.to_owned(),
+            client: None,
+            since: Time::from_micros(i64::from(pid)),
+            database: None,
+        }
     }
 
     #[test]

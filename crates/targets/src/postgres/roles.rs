@@ -1,8 +1,11 @@
 //! Roles at the target: which are there, what they reach, what is too strong to be given for a while.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fmt,
+};
 
-use daypass_domain::{GrantId, InstallationId};
+use daypass_domain::InstallationId;
 use daypass_ports::targets::{LoginName, TargetError};
 use tokio_postgres::types::Type;
 
@@ -18,8 +21,9 @@ pub(super) struct Marker {
 }
 
 impl Marker {
-    pub(super) fn new(installation: InstallationId, grant: GrantId, since: u32) -> Self {
-        Self { text: format!("Daypass {installation} {grant} since {since}"), since: Some(since) }
+    /// `owner` is what the login is for: a grant, or an emergency kit.
+    pub(super) fn new(installation: InstallationId, owner: impl fmt::Display, since: u32) -> Self {
+        Self { text: format!("Daypass {installation} {owner} since {since}"), since: Some(since) }
     }
 
     fn read(comment: Option<String>) -> Self {
@@ -178,7 +182,7 @@ pub(super) fn givable(address: &str, roles: &BTreeSet<String>, reached: &[Reache
 
 #[cfg(test)]
 mod tests {
-    use daypass_domain::Time;
+    use daypass_domain::{GrantId, Time};
 
     use super::*;
 

@@ -15,6 +15,7 @@ use daypass_domain::{
     GrantId, SessionId, Time,
     resource::{Ownership, PgRole},
 };
+use daypass_ports::kits::KitLogins;
 use daypass_ports::targets::{
     Administration, Claim, ClaimSet, Claims, ClaimsUnknown, Ending, LoginName, LoginSpec, Made, Removed, Residue,
     ResidueItem, ResidueKind, StillGiven, TargetError, Targets,
@@ -56,7 +57,7 @@ impl StillGiven for Yes {
 
 /// What gateways claim.
 #[derive(Default)]
-pub struct Claimed(pub Mutex<ClaimSet>);
+pub struct Claimed(pub Mutex<ClaimSet>, pub Mutex<KitLogins>);
 
 impl Claimed {
     pub fn grant(&self, login: &LoginName) {
@@ -72,6 +73,10 @@ impl Claimed {
 impl Claims for Claimed {
     async fn claims(&self) -> Result<ClaimSet, ClaimsUnknown> {
         Ok(self.0.lock().unwrap().clone())
+    }
+
+    async fn emergency(&self) -> Result<KitLogins, ClaimsUnknown> {
+        Ok(self.1.lock().unwrap().clone())
     }
 }
 
