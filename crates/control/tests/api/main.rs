@@ -4,6 +4,7 @@ mod audit;
 mod confirm;
 mod authzen;
 mod documents;
+mod elsewhere;
 mod errors;
 mod factors;
 mod follow;

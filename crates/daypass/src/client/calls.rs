@@ -6,7 +6,6 @@ use daypass_api::{
     Mode, Page, Problem, SecretText,
     changes::{ApproveChange, Change, ChangeDetail, Proposed},
     directories::{DeclareDirectory, Directory},
-    emergency::{EmergencyKit, MakeKit, ReviewKit, RotateKit},
     factors::{FactorList, RecoveryCodes},
     grants::{Extend, Grant, Receipt, Revoke},
     identity::{
@@ -365,36 +364,6 @@ pub async fn add_member(api: &Api, group: &str, member: &str) -> Result<Proposed
 /// Takes somebody out of a group.
 pub async fn remove_member(api: &Api, group: &str, member: &str) -> Result<Proposed, Failure> {
     api.act(Method::DELETE, &format!("/v1/groups/{}/members/{}", segment(group), segment(member))).await
-}
-
-/// The emergency kits.
-pub async fn emergency_kits(api: &Api) -> Result<Vec<EmergencyKit>, Failure> {
-    api.list("/v1/emergency-kits").await
-}
-
-/// One emergency kit.
-pub async fn emergency_kit(api: &Api, id: &str) -> Result<EmergencyKit, Failure> {
-    api.get(&format!("/v1/emergency-kits/{}", segment(id))).await
-}
-
-/// Makes an emergency kit.
-pub async fn make_kit(api: &Api, body: &MakeKit) -> Result<Proposed, Failure> {
-    api.post("/v1/emergency-kits", body).await
-}
-
-/// Seals an emergency kit anew.
-pub async fn rotate_kit(api: &Api, id: &str, body: &RotateKit) -> Result<Proposed, Failure> {
-    api.post(&format!("/v1/emergency-kits/{}/rotate", segment(id)), body).await
-}
-
-/// Reviews the use of an emergency kit.
-pub async fn review_kit(api: &Api, id: &str, words: String) -> Result<EmergencyKit, Failure> {
-    api.post(&format!("/v1/emergency-kits/{}/review", segment(id)), &ReviewKit { words }).await
-}
-
-/// Takes an emergency kit away.
-pub async fn remove_kit(api: &Api, id: &str) -> Result<EmergencyKit, Failure> {
-    api.act(Method::DELETE, &format!("/v1/emergency-kits/{}", segment(id))).await
 }
 
 /// The declared directories.

@@ -4,6 +4,7 @@ pub mod calls;
 pub mod checkpoint;
 pub mod connection;
 pub mod http;
+pub mod kits;
 pub mod pin;
 pub mod profile;
 pub mod signals;

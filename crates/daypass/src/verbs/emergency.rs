@@ -18,7 +18,7 @@ use super::{
     words,
 };
 use crate::{
-    client::calls,
+    client::kits,
     failure::{Exit, Failure},
     say,
 };
@@ -92,27 +92,27 @@ pub async fn kit(context: &Context, verb: KitVerb) -> Result<(), Failure> {
         KitVerb::Make { resource, to, role, out } => {
             let body = MakeKit { resource, roles: role, to: holders(&to)? };
             must_be_a_folder(&out)?;
-            deliver(context, &calls::make_kit(&context.api()?, &body).await?, &out)
+            deliver(context, &kits::make(&context.api()?, &body).await?, &out)
         }
         KitVerb::Rotate { id, to, out } => {
             let body = RotateKit { to: if to.is_empty() { Vec::new() } else { holders(&to)? } };
             must_be_a_folder(&out)?;
-            deliver(context, &calls::rotate_kit(&context.api()?, &id, &body).await?, &out)
+            deliver(context, &kits::rotate(&context.api()?, &id, &body).await?, &out)
         }
         KitVerb::List => {
-            let kits = calls::emergency_kits(&context.api()?).await?;
+            let kits = kits::list(&context.api()?).await?;
             context.format.show(&kits, |kits| table(kits))
         }
         KitVerb::Show { id } => {
-            let kit = calls::emergency_kit(&context.api()?, &id).await?;
+            let kit = kits::show(&context.api()?, &id).await?;
             context.format.show(&kit, shown)
         }
         KitVerb::Review { id, words } => {
-            let kit = calls::review_kit(&context.api()?, &id, words).await?;
+            let kit = kits::review(&context.api()?, &id, words).await?;
             context.format.show(&kit, |kit| format!("The use of {} is reviewed. {}", kit.id, left(kit)))
         }
         KitVerb::Remove { id } => {
-            let kit = calls::remove_kit(&context.api()?, &id).await?;
+            let kit = kits::remove(&context.api()?, &id).await?;
             context.format.show(&kit, |kit| {
                 format!("{} is taken away; the end of its login at the target is confirmed in `daypass show`.", kit.id)
             })
