@@ -134,7 +134,10 @@ impl App {
             | Lack::Ticket { .. }
             | Lack::SecondFactor { .. }
             | Lack::ShorterTime { .. }
-            | Lack::Purpose { .. } => false,
+            | Lack::Purpose { .. }
+            | Lack::LowerRisk { .. }
+            | Lack::CompliantDevice
+            | Lack::Assurance { .. } => false,
         };
         Ok(missing.ways.iter().flat_map(|way| &way.lacks).any(owners))
     }

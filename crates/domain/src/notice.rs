@@ -19,8 +19,6 @@ use crate::{
     end::EndCause, grant::Refusal,
 };
 
-pub use why::Why;
-
 /// What there is to tell.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "news", rename_all = "snake_case")]

@@ -146,7 +146,7 @@ impl Domain {
         let mut to_be = params("a workload", leaf.is, leaf.usages);
         to_be.subject_alt_names = leaf.uris.iter().map(|uri| SanType::URI(uri.as_str().try_into().unwrap())).collect();
         to_be.extended_key_usages = leaf.extended;
-        let then = |seconds: i64| at(self.now.saturating_add_signed(seconds));
+        let then = |seconds: i64| self.now.saturating_add_signed(seconds);
         within(&mut to_be, then(leaf.since), then(leaf.until));
         let key = KeyPair::generate().unwrap();
         let issuer = match leaf.by {

@@ -389,10 +389,14 @@ fn can_be_had(missing: &Missing, actor: &Actor) -> bool {
     let out_of_reach = |lack: &Lack| match lack {
         Lack::SecondFactor { .. } => by_token,
         Lack::Approvals { .. }
+        | Lack::Confirmation { .. }
         | Lack::Reason
         | Lack::Ticket { .. }
         | Lack::ShorterTime { .. }
-        | Lack::Purpose { .. } => false,
+        | Lack::Purpose { .. }
+        | Lack::LowerRisk { .. }
+        | Lack::CompliantDevice
+        | Lack::Assurance { .. } => false,
     };
     missing.ways.iter().any(|way| !way.lacks.iter().any(out_of_reach))
 }

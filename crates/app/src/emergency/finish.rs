@@ -72,7 +72,7 @@ impl App {
     async fn finish_kit(&self, read: Read<Kit>) {
         let kit = read.value.id;
         let done = match &read.value.at_target {
-            AtTarget::Making { verifier, before: _ } => self.make_login(&read.value, verifier).await,
+            AtTarget::Making { verifier, before: _ } => self.make_kit_login(&read.value, verifier).await,
             AtTarget::Removing { progress, .. } => self.remove_login(&read.value, progress).await,
             AtTarget::Ready { .. } | AtTarget::Gone { .. } => Ok(()),
         };
@@ -92,7 +92,7 @@ impl App {
         troubles.insert(kit, Trouble { why, times: times.saturating_add(1), until: Instant::now() + delay });
     }
 
-    async fn make_login(&self, kit: &Kit, verifier: &str) -> Result<()> {
+    async fn make_kit_login(&self, kit: &Kit, verifier: &str) -> Result<()> {
         let at = self.administration(kit.resource, &kit.target).await?;
         let spec = KitSpec {
             kit: kit.id,

@@ -64,7 +64,7 @@ impl App {
         let mut prepared = Prepared::default();
         let kept = match hand {
             Hand::Second(Kept::Kit { kit, verifier }) => Some((*kit, verifier.clone())),
-            Hand::Second(Kept::Nothing | Kept::InvitationHalf { .. } | Kept::Token { .. })
+            Hand::Second(Kept::Nothing | Kept::InvitationHalf { .. } | Kept::Token { .. } | Kept::Bearer { .. })
             | Hand::Alone
             | Hand::First => None,
         };
@@ -134,7 +134,7 @@ impl App {
             .apply(KitEvent::Reseal { sealed: sealed.clone(), verifier: String::new() }, self.now())?;
         let verifier = match hand {
             Hand::Second(Kept::Kit { verifier, .. }) => verifier.clone(),
-            Hand::Second(Kept::Nothing | Kept::InvitationHalf { .. } | Kept::Token { .. })
+            Hand::Second(Kept::Nothing | Kept::InvitationHalf { .. } | Kept::Token { .. } | Kept::Bearer { .. })
             | Hand::Alone
             | Hand::First => self.seal(&resource.value, &planned, &two, &mut prepared)?,
         };

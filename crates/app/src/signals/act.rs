@@ -77,7 +77,7 @@ impl App {
         if let Err(refused) = self.answers_what_was_asked(declared, meaning).await? {
             return Ok(Err(refused));
         }
-        let matched = self.whom(declared, &set.subject).await?;
+        let matched = self.match_subject(declared, &set.subject).await?;
         let signal = Signal { declared, set, meaning, token, jti, matched, received };
         match (matched, meaning.taking) {
             (Matched::Nobody | Matched::Several, _) | (_, Taking::Nothing) => {

@@ -45,7 +45,7 @@ struct Known {
 
 impl App {
     /// Whom a subject is, among those of whom the transmitter speaks.
-    pub(super) async fn whom(&self, declared: &Declared, subject: &Subject) -> Result<Matched> {
+    pub(super) async fn match_subject(&self, declared: &Declared, subject: &Subject) -> Result<Matched> {
         let known = self.known_of(declared).await?;
         let mut found = BTreeSet::new();
         match subject.person() {

@@ -132,7 +132,9 @@ pub(super) fn in_time(claims: &Claims, expected: &Expected<'_>) -> Result<(), Id
         (_, Some(issued)) => issued,
         // JWT-SVID, 3, demands the end alone.
         (TokenKind::JwtSvid, None) => now,
-        (TokenKind::IdToken | TokenKind::Workload | TokenKind::Logout, None) => return Err(missing("iat")),
+        (TokenKind::IdToken | TokenKind::Workload | TokenKind::Logout | TokenKind::Signal, None) => {
+            return Err(missing("iat"));
+        }
     };
     if early(issued) || time("nbf")?.is_some_and(early) {
         return Err(refused("it isn't good yet: look at the clocks of both"));

@@ -12,7 +12,7 @@ use daypass_wire::jwt::Unverified;
 use rustls::{
     CertificateError, RootCertStore,
     pki_types::{CertificateDer, UnixTime},
-    server::{WebPkiClientVerifier, danger::ClientCertVerifier},
+    server::WebPkiClientVerifier,
 };
 use x509_parser::prelude::{FromDer as _, GeneralName, X509Certificate};
 

@@ -227,6 +227,7 @@ fn granted(input: &Input, lacks: &[&Lack]) -> Input {
             Lack::CompliantDevice => told.device = Some(Since { what: Compliance::Compliant, at }),
             Lack::Assurance { level } => told.assurance = Some(Since { what: level.clone(), at }),
             Lack::Approvals { .. }
+            | Lack::Confirmation { .. }
             | Lack::Reason
             | Lack::Ticket { .. }
             | Lack::ShorterTime { .. }
