@@ -149,7 +149,7 @@ impl Domain {
         let then = |seconds: i64| self.now.saturating_add_signed(seconds);
         within(&mut to_be, then(leaf.since), then(leaf.until));
         let key = KeyPair::generate().unwrap();
-        let issuer = match leaf.by {
+        let issuer: &rcgen::Issuer<'_, KeyPair> = match leaf.by {
             By::Authority => &self.authority,
             By::Below => &self.below,
         };
