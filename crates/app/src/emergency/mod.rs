@@ -28,7 +28,7 @@ use daypass_ports::record::Read;
 use serde::{Deserialize, Serialize};
 use tokio::{sync::Notify, time::Instant};
 
-use crate::{App, Problem, Result};
+use crate::{App, Problem, ProblemKind, Result};
 
 pub use look::{KitView, RotationDue};
 pub use page::file_name;
@@ -97,7 +97,10 @@ impl Kits {
 impl App {
     async fn kit(&self, id: KitId) -> Result<Read<Kit>> {
         let found = self.store_ref().get::<Kit>(&id.to_string()).await?;
-        found.ok_or_else(|| Problem::not_found("emergency kit", id))
+        found.ok_or_else(|| {
+            let what = format!("there is no emergency kit `{id}`, or none that you may see");
+            Problem::new(ProblemKind::NotFound, "not_found", what, "list what there is with `daypass emergency-kit list`")
+        })
     }
 }
 

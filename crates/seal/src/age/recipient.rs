@@ -40,7 +40,7 @@ pub enum BadRecipient {
     #[error("a recipient is written in small letters only: copy it as `age-keygen` printed it")]
     Case,
     /// Too short or too long.
-    #[error("a recipient has {LENGTH} letters, and this has {0}: copy the whole line")]
+    #[error("a recipient has 62 letters, and this has {0}: copy the whole line")]
     Length(usize),
     /// A letter that Bech32 doesn't have: 1, b, i and o after the beginning, say.
     #[error("letter {0} can't be in a recipient: copy it again")]

@@ -106,13 +106,13 @@ async fn clock(session: &Session) -> Result<Time, TargetError> {
 async fn end_older(session: &Session, login: &LoginName, before: Time) -> Result<(), TargetError> {
     let sql = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = $1 \
          AND (extract(epoch FROM backend_start) * 1000000)::int8 < $2";
-    let before = before.micros();
+    let (name, before) = (login.as_str(), before.micros());
     let mut left = 0;
     for turn in 0..TRIES {
         if turn > 0 {
             sleep(PAUSE).await;
         }
-        let parameters: [super::connect::Parameter<'_>; 2] = [(&login.as_str(), Type::TEXT), (&before, Type::INT8)];
+        let parameters: [super::connect::Parameter<'_>; 2] = [(&name, Type::TEXT), (&before, Type::INT8)];
         left = session.rows("end backends", sql, &parameters).await?.len();
         if left == 0 {
             return Ok(());

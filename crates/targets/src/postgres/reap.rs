@@ -81,7 +81,7 @@ fn apart(backends: Vec<Backend>, kits: &KitLogins) -> (Vec<Backend>, Vec<Backend
 }
 
 fn sightings(backends: Vec<Backend>, server: &str) -> impl Iterator<Item = Sighting> {
-    backends.into_iter().map(|backend| Sighting {
+    backends.into_iter().map(move |backend| Sighting {
         login: backend.login,
         seen: Seen::Session {
             key: backend.key,
