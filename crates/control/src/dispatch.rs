@@ -50,7 +50,7 @@ pub async fn dispatch(control: Arc<Control>, route: Arc<Route>, request: Request
     };
     match (route.face, asked_by) {
         (Face::Products, Some(id)) => drop(response.headers_mut().insert(authzen::REQUEST_ID, id)),
-        (Face::Products | Face::Programs | Face::People | Face::Directories, _) => {}
+        (Face::Products | Face::Programs | Face::People | Face::Directories | Face::Transmitters, _) => {}
     }
     control.metrics.answered(&route.method, route.path, response.status());
     response

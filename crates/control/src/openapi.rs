@@ -129,7 +129,7 @@ fn description(route: &Route) -> String {
 pub const fn is_described(face: Face) -> bool {
     match face {
         Face::Programs | Face::Products => true,
-        Face::People | Face::Directories => false,
+        Face::People | Face::Directories | Face::Transmitters => false,
     }
 }
 

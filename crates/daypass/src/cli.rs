@@ -9,8 +9,8 @@ use crate::{
     failure::Failure,
     mcp, say, serve,
     verbs::{
-        Context, Format, answering, asking, changes, connect, directories, emergency, exec, factors, grants, ledger,
-        notices, people, policy, resources, sessions, show, signals, signin, tokens, trust,
+        Context, Format, answering, asking, connect, directories, emergency, exec, factors, grants, ledger, notices,
+        people, policy, resources, signals, signin, tokens, trust,
     },
 };
 

@@ -66,12 +66,12 @@ impl App {
                 continue;
             }
             if page.is_full() {
-                return self.told(actor, page.more(), subjects_told(&facts, told)).await;
+                return self.after_telling(actor, page.more(), subjects_told(&facts, told)).await;
             }
             page.add(name);
             told.extend((about == About::Another).then(|| holder.id.to_string()));
         }
-        self.told(actor, page.all(), subjects_told(&facts, told)).await
+        self.after_telling(actor, page.all(), subjects_told(&facts, told)).await
     }
 
     /// The resources of a type on which a subject has a role now.
@@ -107,13 +107,13 @@ impl App {
             }
             if page.is_full() {
                 let told = self.of_subject_told(&subject, told).await?;
-                return self.told(actor, page.more(), told).await;
+                return self.after_telling(actor, page.more(), told).await;
             }
             page.add(name);
             told.extend((about == About::Another).then(|| resource.id.to_string()));
         }
         let told = self.of_subject_told(&subject, told).await?;
-        self.told(actor, page.all(), told).await
+        self.after_telling(actor, page.all(), told).await
     }
 
     /// The roles that a subject has on a resource now.
@@ -148,12 +148,12 @@ impl App {
                 continue;
             }
             if page.is_full() {
-                return self.told(actor, page.more(), actions_told(&subject, &facts, told)).await;
+                return self.after_telling(actor, page.more(), actions_told(&subject, &facts, told)).await;
             }
             told.extend((about == About::Another).then(|| role.to_string()));
             page.add(role);
         }
-        self.told(actor, page.all(), actions_told(&subject, &facts, told)).await
+        self.after_telling(actor, page.all(), actions_told(&subject, &facts, told)).await
     }
 
     /// The resources on which a subject holds a role that this is true of.
@@ -175,7 +175,7 @@ impl App {
     }
 
     /// What is told of others is durable before it is told. // I1, I11
-    async fn told(&self, actor: &Actor, found: Found, told: Told) -> Result<Found> {
+    async fn after_telling(&self, actor: &Actor, found: Found, told: Told) -> Result<Found> {
         if told.of.is_empty() {
             return Ok(found);
         }

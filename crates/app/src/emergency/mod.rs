@@ -99,7 +99,12 @@ impl App {
         let found = self.store_ref().get::<Kit>(&id.to_string()).await?;
         found.ok_or_else(|| {
             let what = format!("there is no emergency kit `{id}`, or none that you may see");
-            Problem::new(ProblemKind::NotFound, "not_found", what, "list what there is with `daypass emergency-kit list`")
+            Problem::new(
+                ProblemKind::NotFound,
+                "not_found",
+                what,
+                "list what there is with `daypass emergency-kit list`",
+            )
         })
     }
 }

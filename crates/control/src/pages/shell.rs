@@ -154,7 +154,7 @@ pub(super) fn redirect(to: &str) -> Raw {
 }
 
 /// What was done, as an address carries it and a page says it. Only words of this table are ever said.
-const NOTICES: [(&str, &str); 14] = [
+const NOTICES: [(&str, &str); 15] = [
     ("granted", "Granted. You can connect now."),
     ("asked", "You have asked. You hear here when somebody answers; a client that connects now waits at the door."),
     ("withdrawn", "Your request is taken back."),

@@ -1,8 +1,8 @@
 //! The API on a real store and real use cases; targets are nobody's subject here. In process, but for one test over TLS.
 
 mod audit;
-mod confirm;
 mod authzen;
+mod confirm;
 mod documents;
 mod elsewhere;
 mod errors;

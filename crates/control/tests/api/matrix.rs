@@ -15,11 +15,11 @@ use daypass_ports::{
 use serde_json::{Value, json};
 
 use crate::elsewhere::ELSEWHERE;
-use crate::{kits, products, signals};
 use crate::things::{
     approve, change, grant, notice, pending, request, session, spare, spare_group, spare_user, statement,
 };
 use crate::world::{Ask, PASSWORD, Reply, World, golden, wish};
+use crate::{kits, products, signals};
 
 /// Everybody: the name of the column, and the person behind it.
 const CALLERS: [(&str, &str); 8] = [

@@ -47,6 +47,6 @@ pub fn special(face: Face) -> Option<(&'static str, &'static str)> {
     match face {
         Face::Directories => Some(("connector", "alice")),
         Face::Products => Some(("product", "dave")),
-        Face::Programs | Face::People => None,
+        Face::Programs | Face::People | Face::Transmitters => None,
     }
 }

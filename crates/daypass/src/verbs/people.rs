@@ -168,7 +168,7 @@ pub async fn invite(context: &Context, args: InviteArgs) -> Result<(), Failure> 
              administrator's half behind what stands there; for seven days from then:\n  {}",
             link(half.expose())
         )),
-        Some(Handed::Token { .. }) | None => {}
+        Some(Handed::Token { .. } | Handed::Kit { .. }) | None => {}
     }
     done
 }

@@ -27,7 +27,7 @@ fn every_page_is_accessible_and_light_and_stands_still() {
     sees_what_is_wrong(&nobody, &axe);
     people::sign_in(&alice, "alice");
     people::sign_in(&ada, "ada");
-    let pages: [(&Browser, &str, String); 11] = [
+    let pages: [(&Browser, &str, String); 12] = [
         (&nobody, "sign-in", "/signin".to_owned()),
         (&alice, "access", "/".to_owned()),
         (&alice, "ask", "/ask?what=orders/readwrite".to_owned()),

@@ -48,7 +48,10 @@ fn what_is_said_permits_and_forbids_and_does_not_lapse() {
     assert!(!permitted(NO_HIGH_RISK, old), "silence doesn't make bad news good");
     let day = Span::from_mins(24 * 60);
     assert!(permitted(FRESH_DEVICE, device(Compliance::Compliant, day)));
-    assert!(!permitted(FRESH_DEVICE, device(Compliance::Compliant, Span::from_secs(24 * 60 * 60 + 1))), "good news gets old");
+    assert!(
+        !permitted(FRESH_DEVICE, device(Compliance::Compliant, Span::from_secs(24 * 60 * 60 + 1))),
+        "good news gets old"
+    );
     assert!(!permitted(FRESH_DEVICE, device(Compliance::NotCompliant, Span::ZERO)));
     assert!(!permitted(FRESH_DEVICE, Told::default()), "nobody said anything");
     // A time to come is now.

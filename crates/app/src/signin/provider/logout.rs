@@ -92,7 +92,8 @@ impl App {
         let trust = self.trust(&mut Commit::default()).await?;
         let mut why = refused("nobody signs in by its issuer".to_owned());
         let of_issuer = trust.providers.values().filter(|p| p.issuer.url.as_str() == issuer);
-        for (provider, client) in of_issuer.flat_map(|provider| provider.clients().map(move |c| (provider, c))) {
+        let clients: Vec<_> = of_issuer.flat_map(|p| p.clients().map(move |client| (p, client))).collect();
+        for (provider, client) in clients {
             let expected = Expected { kind: TokenKind::Logout, audience: &client.id, now: self.now() };
             match self.identity.verify(&provider.issuer, &expected, token).await {
                 Ok(claims) => return Ok((issuer, claims)),
