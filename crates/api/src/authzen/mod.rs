@@ -236,7 +236,7 @@ pub enum EvaluationsAnswer {
         evaluations: Vec<Decision>,
     },
     /// One.
-    One(Decision),
+    One(Box<Decision>),
 }
 
 /// Which page of what was found.

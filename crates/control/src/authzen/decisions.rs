@@ -37,7 +37,7 @@ pub(super) async fn several(call: Call, Json(body): Json<EvaluationsRequest>) ->
     let asked = body.evaluations.unwrap_or_default();
     if asked.is_empty() {
         let single = merged(&defaults, &Value::Object(Map::new()))?;
-        return Ok(Json(EvaluationsAnswer::One(decided(&call, &single).await?)));
+        return Ok(Json(EvaluationsAnswer::One(Box::new(decided(&call, &single).await?))));
     }
     if asked.len() > EVALUATIONS_MOST {
         let what = format!("there are {} evaluations, and {EVALUATIONS_MOST} at most are done at once", asked.len());
