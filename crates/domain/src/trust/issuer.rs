@@ -1,6 +1,7 @@
 //! An issuer of tokens: where it is, and what its signatures may be.
 
-use std::{collections::BTreeSet, fmt, net::IpAddr, str::FromStr};
+use std::net::IpAddr;
+use std::{collections::BTreeSet, fmt, str::FromStr};
 
 use crate::Digest;
 
