@@ -198,6 +198,12 @@ const NEEDS: &[Need] = &[
         uses: &[For::Bench],
     },
     Need {
+        probe: Probe::Program("curl"),
+        from: From::Debian("curl"),
+        why: "the bench gets pages by it",
+        uses: &[For::Bench],
+    },
+    Need {
         probe: Probe::Program("openssl"),
         from: From::Debian("openssl"),
         why: "the bench makes a certificate for its servers",
@@ -430,7 +436,7 @@ mod tests {
         let needs: Vec<&Need> = NEEDS.iter().collect();
         let advice = advice(&needs);
         assert!(advice.contains(
-            "sudo apt-get install age chromium chromium-driver faketime fonts-dejavu-core fonts-inter g++ haproxy npm \
+            "sudo apt-get install age chromium chromium-driver curl faketime fonts-dejavu-core fonts-inter g++ haproxy npm \
              openssl pgbouncer postgresql postgresql-15-cron postgresql-client postgresql-contrib python3-aiosmtpd \
              python3-venv\n"
         ));

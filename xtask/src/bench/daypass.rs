@@ -24,6 +24,7 @@ pub struct Daypass {
     program: PathBuf,
     folder: PathBuf,
     password: String,
+    api: u16,
     pub port: u16,
     pub server: Option<Server>,
     variables: Vec<(String, String)>,
@@ -46,9 +47,9 @@ impl Daypass {
         );
         write(&config.join("server.toml"), &settings, RunAs::Us)?;
         let (password, variables) = (random()?, Vec::new());
-        let mut daypass = Self { program, folder, password, port, server: None, variables, grant: None };
+        let mut daypass = Self { program, folder, password, api, port, server: None, variables, grant: None };
         daypass.serve(stage)?;
-        daypass.furnish(postgres, api)?;
+        daypass.furnish(postgres)?;
         Ok(daypass)
     }
 
@@ -69,11 +70,11 @@ impl Daypass {
         Ok(())
     }
 
-    fn furnish(&mut self, postgres: &Postgres, api: u16) -> Result<(), Failure> {
+    fn furnish(&mut self, postgres: &Postgres) -> Result<(), Failure> {
         let ready = fs::read_to_string(self.folder.join("ready.json")).map_err(io("read the ready file"))?;
         let Some(token) = parse::text(&ready, "setup_token") else { return fail("daypass gave no set-up token") };
         // After two dashes: it may begin with one.
-        self.cli(&["setup", "--server", &format!("https://localhost:{api}"), "--name", "ada", "--", token])?;
+        self.cli(&["setup", "--server", &self.server_url(), "--name", "ada", "--", token])?;
         let authority = fs::read_to_string(&postgres.certificate.authority).map_err(io("read the authority"))?;
         let document = |name: &str, environment: &str| {
             format!(
@@ -92,8 +93,7 @@ impl Daypass {
         self.cli(&["apply", "-f", &file.to_string_lossy()])?;
         let invited = self.cli(&["--json", "user", "create", "bob"])?;
         let Some(code) = parse::text(&invited, "code") else { return fail("bob's invitation has no code") };
-        let authority = self.folder.join("data/authority.pem");
-        let server = format!("https://localhost:{api}");
+        let (authority, server) = (self.authority(), self.server_url());
         self.cli_of("bob", &["accept", "--server", &server, "--authority", &authority.to_string_lossy(), "--", code])?;
         // The saved connection never changes from grant to grant.
         let string = self.cli(&["connect", RESOURCE, "--print"])?;
@@ -105,6 +105,21 @@ impl Daypass {
         let Some((_, secret)) = kept.trim().rsplit_once(':') else { return fail("the passfile is empty") };
         self.variables.push(("PGPASSWORD".into(), secret.into()));
         Ok(())
+    }
+
+    /// Where its API and its pages are.
+    pub fn server_url(&self) -> String {
+        format!("https://localhost:{}", self.api)
+    }
+
+    /// The file of the authority that signed its certificate.
+    pub fn authority(&self) -> PathBuf {
+        self.folder.join("data/authority.pem")
+    }
+
+    /// Everybody's.
+    pub fn password(&self) -> &str {
+        &self.password
     }
 
     /// Ada's command line.

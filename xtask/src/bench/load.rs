@@ -98,7 +98,7 @@ impl Ways {
                 (Kind::Rate(..), _) => into.add(*measure, route, rate),
                 (Kind::Cost(_), Some(cost)) => into.add(*measure, route, cost),
                 // Without a proxy there is no process to ask.
-                (Kind::Cost(_), None) | (Kind::Revocation(..) | Kind::Asking(_), _) => {}
+                (Kind::Cost(_), None) | (Kind::Revocation(..) | Kind::Waiting(..), _) => {}
             }
         }
         Ok(())

@@ -78,8 +78,17 @@ pub enum Kind {
     Cost(Load),
     /// Milliseconds from the order to the end, at one of the two ends.
     Revocation(Busy, End, Option<Goal>),
-    /// Milliseconds from asking to the grant, somebody else saying yes at once.
-    Asking(Option<Goal>),
+    /// Milliseconds that people wait for.
+    Waiting(Wait, Option<Goal>),
+}
+
+/// What people wait for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Wait {
+    /// From asking to the grant, somebody else saying yes at once.
+    Grant,
+    /// The first byte of a page.
+    Page,
 }
 
 /// Where the end of a session is seen.
@@ -187,7 +196,13 @@ pub const MEASURES: &[Measure] = &[
         name: "ask-to-grant",
         what: "`daypass request`, then `daypass approve` by somebody else, both from start to end",
         unit: "ms",
-        kind: Kind::Asking(Some(Goal::Millis(300))),
+        kind: Kind::Waiting(Wait::Grant, Some(Goal::Millis(300))),
+    },
+    Measure {
+        name: "page-first-byte",
+        what: "the pages of access, of asking, of what waits and of sessions, until their first byte",
+        unit: "ms",
+        kind: Kind::Waiting(Wait::Page, Some(Goal::Millis(20))),
     },
 ];
 
@@ -207,20 +222,20 @@ impl Measure {
     pub fn load(self) -> Option<Load> {
         match self.kind {
             Kind::Rate(load, _) | Kind::Cost(load) => Some(load),
-            Kind::Revocation(..) | Kind::Asking(_) => None,
+            Kind::Revocation(..) | Kind::Waiting(..) => None,
         }
     }
 
     pub fn busy(self) -> Option<Busy> {
         match self.kind {
-            Kind::Rate(..) | Kind::Cost(_) | Kind::Asking(_) => None,
+            Kind::Rate(..) | Kind::Cost(_) | Kind::Waiting(..) => None,
             Kind::Revocation(busy, ..) => Some(busy),
         }
     }
 
     pub fn goal(self) -> Option<Goal> {
         match self.kind {
-            Kind::Rate(_, goal) | Kind::Revocation(_, _, goal) | Kind::Asking(goal) => goal,
+            Kind::Rate(_, goal) | Kind::Revocation(_, _, goal) | Kind::Waiting(_, goal) => goal,
             Kind::Cost(_) => None,
         }
     }

@@ -16,7 +16,7 @@ mod stats;
 use crate::setup::{self, For};
 use crate::shell::{Failure, cargo, fail, output, root, run as shell_run};
 use load::{COPY, Ways};
-use measure::{Busy, Load, Measure, Route};
+use measure::{Busy, Kind, Load, Measure, Route, Wait};
 use report::Circumstances;
 use stats::Samples;
 use std::fs;
@@ -42,7 +42,7 @@ the machine do nothing else meanwhile. Everything is stopped and removed in the 
 
 Measures: simple-1 prepared-1 simple-16 prepared-16 copy-out connect cpu memory revoke-idle-client revoke-idle-target
 revoke-statement-client revoke-statement-target revoke-copy-client revoke-copy-target revoke-200-client revoke-200-target
-ask-to-grant
+ask-to-grant page-first-byte
 
 Examples:
   cargo xtask bench                                     everything
@@ -187,8 +187,12 @@ fn measure_all(ways: &mut Ways, options: &Options, wanted: &[Measure], samples: 
         for busy in &states {
             revoke::sample(ways, *busy, wanted, samples)?;
         }
-        for measure in wanted.iter().filter(|measure| matches!(measure.kind, measure::Kind::Asking(_))) {
-            people::sample(&ways.daypass, *measure, samples)?;
+        for measure in wanted {
+            match measure.kind {
+                Kind::Waiting(Wait::Grant, _) => people::grants(&ways.daypass, *measure, samples)?,
+                Kind::Waiting(Wait::Page, _) => people::pages(&ways.daypass, *measure, samples)?,
+                Kind::Rate(..) | Kind::Cost(_) | Kind::Revocation(..) => {}
+            }
         }
     }
     Ok(())

@@ -1,21 +1,24 @@
-//! From a request to the grant, when somebody else says yes at once.
+//! What people wait for: a grant, when somebody else says yes at once; a page.
 
 use super::daypass::{Daypass, ROLE, WATCHED};
 use super::measure::{Measure, Route};
 use super::parse;
 use super::stage::io;
 use super::stats::Samples;
-use crate::shell::{Failure, fail};
-use std::process::Command;
+use crate::shell::{Failure, fail, output};
+use std::io::Write as _;
+use std::process::{Command, Stdio};
 use std::time::Instant;
 
 /// How often in a round.
 const TIMES: u32 = 3;
 /// What `daypass request` ends with when the request waits (docs/cli.md, exit codes).
 const WAITS: i32 = 4;
+/// The pages that somebody looks at who is signed in.
+const PAGES: [&str; 4] = ["/", "/ask", "/inbox", "/sessions"];
 
 /// Asks, approves, releases; adds the milliseconds of the first two.
-pub fn sample(daypass: &Daypass, measure: Measure, into: &mut Samples) -> Result<(), Failure> {
+pub fn grants(daypass: &Daypass, measure: Measure, into: &mut Samples) -> Result<(), Failure> {
     for _ in 0..TIMES {
         let asks = ["--json", "request", WATCHED, "--role", ROLE, "--for", "10m", "--reason", "measuring"];
         let began = Instant::now();
@@ -30,6 +33,46 @@ pub fn sample(daypass: &Daypass, measure: Measure, into: &mut Samples) -> Result
     Ok(())
 }
 
+/// Signs in as a browser does, and adds the milliseconds until the first byte of each page.
+pub fn pages(daypass: &Daypass, measure: Measure, into: &mut Samples) -> Result<(), Failure> {
+    let server = daypass.server_url();
+    // The password is hexadecimal, and so needs no escaping.
+    let form = format!("next=/&name=ada&password={}", daypass.password());
+    let mut curl = Command::new("curl");
+    curl.args(["--silent", "--show-error", "--fail", "--cacert"]).arg(daypass.authority());
+    // In memory alone: the cookie of a sign-in is a secret.
+    curl.args(["--cookie", "", "--header", &format!("Origin: {server}"), "--output", "/dev/null"]);
+    curl.args(["--data", "@-", &format!("{server}/signin")]);
+    for page in PAGES {
+        curl.args(["--next", "--silent", "--show-error", "--fail", "--cacert"]).arg(daypass.authority());
+        curl.args(["--write-out", "%{http_code} %{time_pretransfer} %{time_starttransfer}\n"]);
+        curl.args(["--output", "/dev/null", &format!("{server}{page}")]);
+    }
+    let said = fed(&mut curl, &form)?;
+    let took: Vec<f64> = said.lines().filter_map(first_byte).collect();
+    if took.len() != PAGES.len() {
+        return fail(format!("of {} pages curl said: {said}", PAGES.len()));
+    }
+    took.into_iter().for_each(|millis| into.add(measure, Route::Daypass, millis));
+    Ok(())
+}
+
+/// Milliseconds between the two times of a page that came.
+fn first_byte(line: &str) -> Option<f64> {
+    let mut words = line.split(' ');
+    let (code, asked, came) = (words.next()?, words.next()?, words.next()?);
+    let (asked, came): (f64, f64) = (asked.parse().ok()?, came.parse().ok()?);
+    (code == "200").then_some((came - asked) * 1e3)
+}
+
+/// What a command says that reads this.
+fn fed(command: &mut Command, text: &str) -> Result<String, Failure> {
+    let (read, mut write) = std::io::pipe().map_err(io("make a pipe"))?;
+    write.write_all(text.as_bytes()).map_err(io("write to a pipe"))?;
+    drop(write);
+    output(command.stdin(Stdio::from(read)))
+}
+
 /// What a command says that ends with this code.
 fn answer(mut command: Command, code: i32) -> Result<String, Failure> {
     let said = command.output().map_err(io("run daypass"))?;
@@ -38,4 +81,15 @@ fn answer(mut command: Command, code: i32) -> Result<String, Failure> {
         return Ok(text);
     }
     fail(format!("daypass ended with {} and said: {text}{}", said.status, String::from_utf8_lossy(&said.stderr)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_page_counts_from_the_request_and_only_if_it_came() {
+        assert!(first_byte("200 0.5 0.75").is_some_and(|millis| (millis - 250.0).abs() < 1e-6));
+        assert!(first_byte("303 0.5 0.75").is_none() && first_byte("200 0.5").is_none());
+    }
 }

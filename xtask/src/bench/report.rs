@@ -19,14 +19,14 @@ pub struct Circumstances {
 pub fn value(samples: &Samples, measure: Measure) -> Option<f64> {
     match measure.kind {
         Kind::Rate(..) => samples.ratio(measure, Route::Daypass, Route::Pgbouncer),
-        Kind::Cost(_) | Kind::Revocation(..) | Kind::Asking(_) => samples.median(measure, Route::Daypass),
+        Kind::Cost(_) | Kind::Revocation(..) | Kind::Waiting(..) => samples.median(measure, Route::Daypass),
     }
 }
 
 fn unit(measure: Measure) -> &'static str {
     match measure.kind {
         Kind::Rate(..) => "ratio to pgbouncer",
-        Kind::Cost(_) | Kind::Revocation(..) | Kind::Asking(_) => measure.unit,
+        Kind::Cost(_) | Kind::Revocation(..) | Kind::Waiting(..) => measure.unit,
     }
 }
 
@@ -61,7 +61,7 @@ pub fn tables(samples: &Samples, measures: &[Measure]) -> String {
     let of = |wanted: fn(&Kind) -> bool| measures.iter().copied().filter(|m| wanted(&m.kind)).collect::<Vec<_>>();
     let (rates, costs) = (of(|kind| matches!(kind, Kind::Rate(..))), of(|kind| matches!(kind, Kind::Cost(_))));
     let revocations = of(|kind| matches!(kind, Kind::Revocation(..)));
-    let asking = of(|kind| matches!(kind, Kind::Asking(_)));
+    let waiting = of(|kind| matches!(kind, Kind::Waiting(..)));
     let parts = [
         rate_table(samples, &rates),
         cost_table(samples, &costs),
@@ -70,7 +70,7 @@ pub fn tables(samples: &Samples, measures: &[Measure]) -> String {
             samples,
             &revocations,
         ),
-        times_table("Asking, milliseconds:", samples, &asking),
+        times_table("What people wait for, milliseconds:", samples, &waiting),
     ];
     parts.into_iter().filter(|part| !part.is_empty()).collect::<Vec<_>>().join("\n")
 }
@@ -208,6 +208,8 @@ const HOW: &str = "\
   a `COPY` the client first reads what is on its way.
 - Asking: a role in production is asked for by one person and approved by another, each by a command line of their own:
   two processes, two TLS handshakes, two durable commits. The time of the people is not in it.
+- Pages: curl signs in once a round and gets each page on one connection, as a browser keeps it; counted is from the
+  request to the first byte of the answer.
 
 To run it again, or a part of it:
 
