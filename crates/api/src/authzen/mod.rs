@@ -3,7 +3,7 @@
 //!
 //! What comes in may hold members that aren't known here: they are passed over, as the specification has it.
 
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize, de::DeserializeOwned, de::Error as _};
 use serde_json::{Map, Value};
 use utoipa::ToSchema;
 
@@ -270,7 +270,7 @@ pub struct SubjectSearch {
     #[schema(value_type = Option<Object>)]
     pub context: Option<Map<String, Value>>,
     /// Which page.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "object")]
     pub page: Option<Page>,
 }
 
@@ -289,7 +289,7 @@ pub struct ResourceSearch {
     #[schema(value_type = Option<Object>)]
     pub context: Option<Map<String, Value>>,
     /// Which page.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "object")]
     pub page: Option<Page>,
 }
 
@@ -306,7 +306,7 @@ pub struct ActionSearch {
     #[schema(value_type = Option<Object>)]
     pub context: Option<Map<String, Value>>,
     /// Which page.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "object")]
     pub page: Option<Page>,
 }
 
@@ -375,4 +375,10 @@ pub struct Configuration {
 impl Configuration {
     /// That access can be asked for.
     pub const ACCESS_REQUEST: &str = "urn:openid:authzen:capability:access-request";
+}
+
+/// What JSON says as an object: an empty list would do as well for what needs no member.
+fn object<'de, D: Deserializer<'de>, T: DeserializeOwned>(said: D) -> Result<Option<T>, D::Error> {
+    let said = Option::<Map<String, Value>>::deserialize(said)?;
+    said.map(|members| serde_json::from_value(Value::Object(members)).map_err(D::Error::custom)).transpose()
 }

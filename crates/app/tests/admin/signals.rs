@@ -113,6 +113,8 @@ impl House {
     }
 
     async fn send(&self, token: &str) -> Reception {
+        // Signals are shown in the order in which they came, by the millisecond.
+        self.world.later(Span::from_micros(1_000));
         self.world.app.signal_sent("okta", &self.bearer, token, here()).await.unwrap()
     }
 

@@ -57,9 +57,14 @@ where
 }
 
 fn read<T: DeserializeOwned>(arguments: Value) -> Result<T, Failure> {
-    serde_json::from_value(arguments).map_err(|e| {
-        Failure::new(Exit::Usage, format!("the arguments make no sense: {e}"), "see the tool's input schema")
-    })
+    let no_sense = |why: &dyn std::fmt::Display| {
+        Failure::new(Exit::Usage, format!("the arguments make no sense: {why}"), "see the tool's input schema")
+    };
+    // An empty list would do for what has no fields.
+    if !arguments.is_object() {
+        return Err(no_sense(&"they are no object"));
+    }
+    serde_json::from_value(arguments).map_err(|e| no_sense(&e))
 }
 
 /// An object of these properties, and of no others.
