@@ -31,7 +31,8 @@ fn opened(identity: &str, file: &str) -> Result<Vec<u8>, String> {
         .stderr(Stdio::piped())
         .spawn()
         .expect("the program age: cargo xtask setup installs it");
-    age.stdin.take().unwrap().write_all(file.as_bytes()).unwrap();
+    // One whom it isn't for reads no further than the header.
+    let _ = age.stdin.take().unwrap().write_all(file.as_bytes());
     let output = age.wait_with_output().unwrap();
     std::fs::remove_dir_all(&folder).unwrap();
     if output.status.success() { Ok(output.stdout) } else { Err(String::from_utf8_lossy(&output.stderr).into_owned()) }
@@ -114,7 +115,7 @@ fn what_is_no_recipient_is_refused_with_its_reason() {
         (&RECIPIENT.to_uppercase(), BadRecipient::Case),
         (&RECIPIENT[..61], BadRecipient::Length(61)),
         (&format!("{RECIPIENT}q"), BadRecipient::Length(63)),
-        (&RECIPIENT.replacen("zv", "zb", 1), BadRecipient::Letter(7)),
+        (&RECIPIENT.replacen("zv", "zb", 1), BadRecipient::Letter(6)),
     ] {
         assert_eq!(refused(text), why, "{text}");
     }

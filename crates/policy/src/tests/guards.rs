@@ -89,9 +89,9 @@ fn what_names_too_much_to_be_checked_is_refused() {
 fn the_documentation_shows_policies_that_work() {
     let page = include_str!("../../../../docs/policy.md");
     let examples: Vec<&str> = page.split("```cedar\n").skip(1).filter_map(|rest| rest.split("```").next()).collect();
-    assert_eq!(examples.len(), 9);
+    assert_eq!(examples.len(), 10);
     let all = set(&examples.join("\n"));
-    assert_eq!(all.policies().count(), 11);
+    assert_eq!(all.policies().count(), 13);
     assert_eq!(refuse_unlabelled_without_approval(&all), Ok(()));
     for quorum in page.match_indices("Quorum::\"").map(|(at, lead)| &page[at + lead.len()..]) {
         let named = quorum.split('"').next().unwrap_or_default();

@@ -37,7 +37,7 @@ const FORBIDS: [&str; 6] = [
     r#"forbid(principal, action == Action::"use", resource) when { context.asked.duration_s * 3000000000000000 > 0 && context.asked.for_other };"#,
     r#"forbid(principal, action, resource) when { principal.name == "frank" };"#,
     r#"forbid(principal, action, resource) when { context.now has risk_level && context.now.risk_level == Risk::"high" };"#,
-    r#"forbid(principal is User, action == Action::"use", resource) unless { context.now has device_compliance && context.now.device_compliance == Compliance::"compliant" && context.now.device_age_s < 86400 };"#,
+    r#"forbid(principal is User, action == Action::"use", resource) unless { context.now has device_compliance && context.now.device_compliance == Compliance::"compliant" && context.now has device_age_s && context.now.device_age_s < 86400 };"#,
     r#"forbid(principal, action == Action::"use", resource) unless { context.now.quorums.contains(Quorum::"1 security") || context.asked.purpose == Purpose::"incident" };"#,
 ];
 

@@ -102,7 +102,7 @@ fn a_digest_covers_names_and_texts() {
 #[test]
 fn the_starter_policies_read_and_warn_of_nothing() {
     assert_eq!(PolicySet::parse(&starter_files()).map(|s| s.digest()), Ok(starter().digest()));
-    assert_eq!(starter().policies().count(), 7);
+    assert_eq!(starter().policies().count(), 8);
     assert_eq!(starter().warnings(&known_groups()), []);
 }
 

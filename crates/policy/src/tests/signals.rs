@@ -35,7 +35,8 @@ fn when(condition: &str) -> crate::PolicySet {
 }
 
 const FRESH_DEVICE: &str = "context.now has device_compliance && context.now.device_compliance == \
-                            Compliance::\"compliant\" && context.now.device_age_s <= 86400";
+                            Compliance::\"compliant\" && context.now has device_age_s && \
+                            context.now.device_age_s <= 86400";
 const NO_HIGH_RISK: &str = "!(context.now has risk_level && context.now.risk_level == Risk::\"high\")";
 
 #[test]
