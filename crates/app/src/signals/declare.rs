@@ -200,7 +200,7 @@ impl App {
         self.may_administer(actor, SIGNALS).await?;
         self.declared_named(name).await?;
         let mut rows = self.store_ref().find::<Received>(signal_key::TRANSMITTER, name.as_str()).await?;
-        rows.sort_by_key(|row| row.value.content);
+        rows.sort_by_key(|row| (row.value.at, row.value.content));
         let mut views = Vec::with_capacity(rows.len().min(SHOWN_MOST));
         for row in rows.split_off(rows.len().saturating_sub(SHOWN_MOST)) {
             let Received { at, events, outcome, content, subject, .. } = row.value;

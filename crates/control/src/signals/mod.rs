@@ -164,7 +164,8 @@ async fn received(call: Call) -> Result<Json<Page<Signal>>> {
     };
     let all = call.app().signals_of(call.actor()?, &call.name("name")?).await?;
     let all: Vec<Signal> = all.into_iter().map(shown).collect();
-    Ok(Json(of_all(all, |one: &Signal| one.content.to_string(), &query)))
+    // In the order in which they came: of one millisecond too, which is all that an id tells.
+    Ok(Json(of_all(all, |one: &Signal| format!("{:020} {}", one.at.micros(), one.content), &query)))
 }
 
 async fn verify(call: Call, _: Empty) -> Result<Json<VerificationAsked>> {
