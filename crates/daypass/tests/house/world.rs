@@ -61,6 +61,16 @@ impl Said {
     }
 }
 
+/// How often a text stands in the files of a folder.
+fn occurrences(folder: &Path, text: &str) -> usize {
+    let entries = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
+    let count = |path: PathBuf| match path.is_dir() {
+        true => occurrences(&path, text),
+        false => String::from_utf8_lossy(&fs::read(&path).unwrap()).matches(text).count(),
+    };
+    entries.map(count).sum()
+}
+
 /// Waits until something is there.
 pub fn until<T>(what: &str, mut there: impl FnMut() -> Option<T>) -> T {
     let since = Instant::now();
@@ -162,6 +172,13 @@ impl World {
     /// A path in the world's folder, as text.
     pub fn path(&self, name: &str) -> String {
         self.folder.path().join(name).display().to_string()
+    }
+
+    /// How many entries of this event the ledger has.
+    pub fn entries(&self, event: &str) -> usize {
+        let folder = self.path(&format!("exported-{event}"));
+        self.person("ada").ok(&["ledger", "export", &folder]);
+        occurrences(Path::new(&folder), &format!("\"event\":\"{event}\""))
     }
 
     pub fn ready(&self) -> Value {
