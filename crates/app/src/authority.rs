@@ -182,8 +182,9 @@ impl App {
 
     async fn close(&self, id: SessionId, cause: SessionEnd, passed: Passed, now: Time) -> Result<()> {
         let Some(read) = self.store_ref().get::<Session>(&id.to_string()).await? else { return Ok(()) };
+        let grant = self.grant_row(read.value.grant).await?;
+        let cause = self.why_closed(&grant.value, cause);
         let Ok(next) = read.value.clone().close(now, cause, passed) else { return Ok(()) };
-        let grant = self.grant_row(next.grant).await?;
         let region = self.region_of(&grant.value).await?;
         let mut ids = crate::ending::grant_ids(&grant.value);
         ids.push(("session", id.to_string()));

@@ -67,6 +67,16 @@ impl App {
         &self.took
     }
 
+    /// Why a session closed. A target can hear of an end before the gateway does, and then closes the connection itself:
+    /// what closed it is the end all the same.
+    pub(crate) fn why_closed(&self, grant: &Grant, said: SessionEnd) -> SessionEnd {
+        let is_over = match grant.state {
+            GrantState::Ending { .. } | GrantState::Ended { .. } => true,
+            GrantState::Active { .. } | GrantState::Scheduled { .. } => self.taken.when_taken(grant.id).is_some(),
+        };
+        if said == SessionEnd::TargetLost && is_over { SessionEnd::GrantEnded } else { said }
+    }
+
     /// A gateway has closed both sockets of a session.
     pub(crate) fn closed_at_client(&self, session: &Session, grant: &Grant, why: SessionEnd, now: Time) {
         let ordered = match why {

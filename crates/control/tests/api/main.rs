@@ -5,6 +5,7 @@ mod authzen;
 mod confirm;
 mod documents;
 mod elsewhere;
+mod endings;
 mod errors;
 mod factors;
 mod follow;
