@@ -207,8 +207,8 @@ fn asked(literals: &Literals) -> Result<Vec<AskedFacts>, TooMuch> {
     vary(&mut all, &purposes(literals), |a, purpose| a.purpose = *purpose)?;
     vary(&mut all, &tickets(literals), |a, ticket| a.ticket = ticket.clone())?;
     let numbers = |attribute: &str, first: i64| {
-        let around = literals.numbers.iter().flat_map(|n| [n.saturating_sub(1), *n, n.saturating_add(1)]);
-        let read: BTreeSet<i64> = around.filter(|n| *n >= 0 && literals.reads(attribute)).collect();
+        let read: BTreeSet<i64> =
+            around(literals, attribute).filter(|n| *n >= 0 && literals.reads(attribute)).collect();
         read.into_iter().chain([first]).collect::<Vec<i64>>()
     };
     let span = |s: i64| Span::from_micros(s.saturating_mul(1_000_000));
@@ -221,6 +221,11 @@ fn asked(literals: &Literals) -> Result<Vec<AskedFacts>, TooMuch> {
         all.extend(without);
     }
     Ok(all)
+}
+
+/// Each number that could matter to an attribute, and its neighbours.
+fn around(literals: &Literals, attribute: &str) -> impl Iterator<Item = i64> {
+    literals.numbers_of(attribute).flat_map(|n| [n.saturating_sub(1), n, n.saturating_add(1)])
 }
 
 /// Each of `all` in each of these variations.
@@ -358,8 +363,7 @@ fn said<T: Clone>(permit: &Literals, value: &str, age: &str, each: &[T]) -> Vec<
     if !permit.reads(value) && !permit.reads(age) {
         return all;
     }
-    let around = permit.numbers.iter().flat_map(|n| [n.saturating_sub(1), *n, n.saturating_add(1)]);
-    let read = around.filter(|n| (0..=AGE_MAX_S).contains(n) && permit.reads(age));
+    let read = around(permit, age).filter(|n| (0..=AGE_MAX_S).contains(n) && permit.reads(age));
     let ages: BTreeSet<i64> = read.chain([0]).collect();
     for age in ages {
         let at = Time::from_micros(age.saturating_mul(-1_000_000));

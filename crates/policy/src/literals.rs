@@ -18,8 +18,12 @@ pub(crate) struct Literals {
     pub ticket_patterns: BTreeSet<(String, String)>,
     /// Levels of assurance that `context.now.assurance_level` is compared with.
     pub assurance_levels: BTreeSet<String>,
-    /// Numbers.
-    pub numbers: BTreeSet<i64>,
+    /// Numbers, wherever they stand.
+    numbers: BTreeSet<i64>,
+    /// Those that an attribute is compared with, by the attribute.
+    compared: BTreeMap<String, BTreeSet<i64>>,
+    /// Whether numbers do more than to be compared with an attribute: in sums, say, or where two attributes are compared.
+    calculates: bool,
     /// The attributes that are read, of whatever.
     pub attributes: BTreeSet<String>,
     /// Whether a condition reads anything of the principal.
@@ -48,6 +52,10 @@ impl Literals {
         self.ticket_patterns.extend(other.ticket_patterns.iter().cloned());
         self.assurance_levels.extend(other.assurance_levels.iter().cloned());
         self.numbers.extend(&other.numbers);
+        for (attribute, numbers) in &other.compared {
+            self.compared.entry(attribute.clone()).or_default().extend(numbers);
+        }
+        self.calculates |= other.calculates;
         self.attributes.extend(other.attributes.iter().cloned());
         self.reads_principal |= other.reads_principal;
         self.reads_tags |= other.reads_tags;
@@ -75,12 +83,23 @@ impl Literals {
         self.attributes.contains(attribute)
     }
 
+    /// The numbers that could matter to an attribute: those that it is compared with; every one where policies calculate.
+    pub(crate) fn numbers_of(&self, attribute: &str) -> impl Iterator<Item = i64> {
+        let all = self.calculates.then_some(&self.numbers);
+        all.or_else(|| self.compared.get(attribute)).into_iter().flatten().copied()
+    }
+
     /// Walks Cedar's JSON form of expressions (its "EST"). The parser bounds how deep that is.
     fn walk(&mut self, json: &Value) {
         match json {
             Value::Object(map) => {
                 self.note(map);
-                map.values().for_each(|v| self.walk(v));
+                for (sign, sides) in map {
+                    match self.note_compared(sign, sides) {
+                        Compared::WithNumbers { attribute } => self.walk(attribute),
+                        Compared::Otherwise => self.walk(sides),
+                    }
+                }
             }
             Value::Array(items) => items.iter().for_each(|v| self.walk(v)),
             Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => {}
@@ -90,7 +109,11 @@ impl Literals {
     fn note(&mut self, map: &serde_json::Map<String, Value>) {
         match map.get("Value") {
             Some(Value::String(s)) => drop(self.strings.insert(s.clone())),
-            Some(Value::Number(n)) => self.numbers.extend(n.as_i64()),
+            Some(Value::Number(n)) => {
+                // One that is only compared isn't walked to.
+                self.numbers.extend(n.as_i64());
+                self.calculates = true;
+            }
             Some(_) | None => {}
         }
         if map.get("Var").and_then(Value::as_str) == Some("principal") {
@@ -119,7 +142,44 @@ impl Literals {
     }
 }
 
+/// How two sides of a sign are compared.
+enum Compared<'a> {
+    /// An attribute with numbers, which were noted.
+    WithNumbers {
+        /// The expression that reads it.
+        attribute: &'a Value,
+    },
+    /// In another way, if that is a comparison.
+    Otherwise,
+}
+
+/// The signs by which numbers are compared.
+const COMPARES: [&str; 7] = ["==", "!=", "<", "<=", ">", ">=", "contains"];
+
 impl Literals {
+    /// The numbers that an attribute is compared with: one, or a list in which it must be.
+    fn note_compared<'a>(&mut self, sign: &str, sides: &'a Value) -> Compared<'a> {
+        let (Some(left), Some(right)) = (sides.get("left"), sides.get("right")) else { return Compared::Otherwise };
+        if !COMPARES.contains(&sign) {
+            return Compared::Otherwise;
+        }
+        let read = |side: &Value| side.pointer("/./attr").and_then(Value::as_str).map(ToOwned::to_owned);
+        let found = match (read(left), numbers(left), read(right), numbers(right)) {
+            (Some(attribute), _, None, Some(with)) => Some((attribute, with, left)),
+            (None, Some(with), Some(attribute), _) => Some((attribute, with, right)),
+            (Some(_), _, Some(_), _) => {
+                // Which kind they are isn't known here; numbers may be what they are.
+                self.calculates = true;
+                None
+            }
+            _ => None,
+        };
+        let Some((name, with, attribute)) = found else { return Compared::Otherwise };
+        self.numbers.extend(&with);
+        self.compared.entry(name).or_default().extend(with);
+        Compared::WithNumbers { attribute }
+    }
+
     /// What the level of assurance is compared with: a text, or a list of them that it must be in.
     fn note_assurance(&mut self, map: &serde_json::Map<String, Value>) {
         for (sign, sides) in map.iter().filter(|(sign, _)| ["==", "contains"].contains(&sign.as_str())) {
@@ -152,6 +212,15 @@ impl Literals {
                 texts.extend(values.map(ToOwned::to_owned));
             }
         }
+    }
+}
+
+/// A number, or a list of nothing else; as Cedar's JSON has it.
+fn numbers(json: &Value) -> Option<Vec<i64>> {
+    match (json.get("Value"), json.get("Set").and_then(Value::as_array)) {
+        (Some(number), _) => Some(vec![number.as_i64()?]),
+        (None, Some(items)) => items.iter().map(|item| item.get("Value")?.as_i64()).collect(),
+        (None, None) => None,
     }
 }
 

@@ -38,6 +38,9 @@ fn what_gives_away_what_nobody_labelled_is_refused() {
         permit_when("context.asked.start_in_s > 600 && context.asked.duration_s >= 7200 && !context.asked.reason_given"),
         permit_when("!(context.asked has mfa_age_s)"),
         permit_when("context.asked has ticket && [\"OPS-1\", \"OPS-2\"].contains(context.asked.ticket)"),
+        permit_when("context.asked.duration_s + 100 > 4000 && context.asked.duration_s < 4000"),
+        permit_when("context.asked.duration_s >= context.asked.start_in_s && context.asked.start_in_s > 600"),
+        permit_when("[7200, 7300].contains(context.asked.duration_s) && context.asked.start_in_s == 11"),
         // Forbids that don't cover it.
         "permit(principal, action, resource); forbid(principal, action, resource) unless { context has asked && principal in Group::\"dba\" };".to_owned(),
     ];
@@ -92,7 +95,8 @@ fn the_documentation_shows_policies_that_work() {
     assert_eq!(examples.len(), 10);
     let all = set(&examples.join("\n"));
     assert_eq!(all.policies().count(), 13);
-    // Each alone: nothing that another forbids may be what keeps it from giving something away.
+    assert_eq!(refuse_unlabelled_without_approval(&all), Ok(()));
+    // And each alone: nothing that another forbids may be what keeps it from giving something away.
     for example in examples {
         assert_eq!(refuse_unlabelled_without_approval(&set(example)), Ok(()), "{example}");
     }
