@@ -117,9 +117,12 @@ impl Daypass {
         self.folder.join("data/authority.pem")
     }
 
-    /// Everybody's.
-    pub fn password(&self) -> &str {
-        &self.password
+    /// A file with what Ada's browser sends when she signs in: no command line shows her password.
+    pub fn sign_in_form(&self) -> Result<PathBuf, Failure> {
+        let form = self.folder.join("sign-in.form");
+        // It is hexadecimal, and so needs no escaping.
+        write(&form, &format!("next=/&name=ada&password={}", self.password), RunAs::Us)?;
+        Ok(form)
     }
 
     /// Ada's command line.

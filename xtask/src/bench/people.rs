@@ -6,8 +6,7 @@ use super::parse;
 use super::stage::io;
 use super::stats::Samples;
 use crate::shell::{Failure, fail, output};
-use std::io::Write as _;
-use std::process::{Command, Stdio};
+use std::process::Command;
 use std::time::Instant;
 
 /// How often in a round.
@@ -36,19 +35,21 @@ pub fn grants(daypass: &Daypass, measure: Measure, into: &mut Samples) -> Result
 /// Signs in as a browser does, and adds the milliseconds until the first byte of each page.
 pub fn pages(daypass: &Daypass, measure: Measure, into: &mut Samples) -> Result<(), Failure> {
     let server = daypass.server_url();
-    // The password is hexadecimal, and so needs no escaping.
-    let form = format!("next=/&name=ada&password={}", daypass.password());
+    let form = daypass.sign_in_form()?;
     let mut curl = Command::new("curl");
-    curl.args(["--silent", "--show-error", "--fail", "--cacert"]).arg(daypass.authority());
-    // In memory alone: the cookie of a sign-in is a secret.
-    curl.args(["--cookie", "", "--header", &format!("Origin: {server}"), "--output", "/dev/null"]);
-    curl.args(["--data", "@-", &format!("{server}/signin")]);
+    let get = |curl: &mut Command, address: String| {
+        curl.args(["--silent", "--show-error", "--fail", "--output", "/dev/null", "--cacert"]).arg(daypass.authority());
+        // Cookies in memory alone, since that of a sign-in is a secret; all transfers share them that ask for them.
+        curl.args(["--cookie", "", &address]);
+    };
+    get(&mut curl, format!("{server}/signin"));
+    curl.args(["--header", &format!("Origin: {server}"), "--data"]).arg(format!("@{}", form.display()));
     for page in PAGES {
-        curl.args(["--next", "--silent", "--show-error", "--fail", "--cacert"]).arg(daypass.authority());
+        curl.arg("--next");
+        get(&mut curl, format!("{server}{page}"));
         curl.args(["--write-out", "%{http_code} %{time_pretransfer} %{time_starttransfer}\n"]);
-        curl.args(["--output", "/dev/null", &format!("{server}{page}")]);
     }
-    let said = fed(&mut curl, &form)?;
+    let said = output(&mut curl)?;
     let took: Vec<f64> = said.lines().filter_map(first_byte).collect();
     if took.len() != PAGES.len() {
         return fail(format!("of {} pages curl said: {said}", PAGES.len()));
@@ -63,14 +64,6 @@ fn first_byte(line: &str) -> Option<f64> {
     let (code, asked, came) = (words.next()?, words.next()?, words.next()?);
     let (asked, came): (f64, f64) = (asked.parse().ok()?, came.parse().ok()?);
     (code == "200").then_some((came - asked) * 1e3)
-}
-
-/// What a command says that reads this.
-fn fed(command: &mut Command, text: &str) -> Result<String, Failure> {
-    let (read, mut write) = std::io::pipe().map_err(io("make a pipe"))?;
-    write.write_all(text.as_bytes()).map_err(io("write to a pipe"))?;
-    drop(write);
-    output(command.stdin(Stdio::from(read)))
 }
 
 /// What a command says that ends with this code.
