@@ -18,6 +18,7 @@ use crate::{
     facts::Facts,
     request::{Answered, request_ids},
     retry_stale,
+    signin::Giving,
 };
 
 impl App {
@@ -29,7 +30,7 @@ impl App {
     pub async fn confirm(&self, actor: &Actor, id: RequestId, seen: Seen) -> Result<Answered> {
         self.clock_is_sound()?;
         person_only(actor)?;
-        self.must_be_fresh(actor).await?;
+        self.must_be_fresh(actor, Giving::Confirmation).await?;
         retry_stale!(self.try_confirm(actor, id, seen).await)
     }
 
