@@ -24,7 +24,11 @@ pub fn offer() -> Offer {
 pub async fn call(agent: &Agent, tool: &str, arguments: Value, stop: Stop) -> Value {
     let done = match tool {
         "list_access" => quietly(stop, read(arguments), |access::Nothing {}| access::list(agent)).await,
-        "request_access" => quietly(stop, read(arguments), |asks| access::request(agent, asks)).await,
+        // It isn't left half way: what was asked is noted, and taken back when the agent goes.
+        "request_access" => match read(arguments) {
+            Ok(asks) => access::request(agent, asks).await,
+            Err(failure) => Err(failure),
+        },
         "wait_for_grant" => quietly(stop, read(arguments), |waits| access::wait(agent, waits)).await,
         "release_access" => quietly(stop, read(arguments), |gives| access::release(agent, gives)).await,
         // It stops by itself: what it runs has to end too.

@@ -421,6 +421,26 @@ fn a_batch_is_answered_together_where_there_are_batches() {
 }
 
 #[test]
+fn what_was_asked_and_cancelled_on_its_way_is_taken_back_when_it_goes() {
+    let house = House::new();
+    let mut raw = Raw::start(&house);
+    raw.initialize("2025-11-25");
+    let call = |id: u32, name: &str, arguments: Value| {
+        let params = json!({"name": name, "arguments": arguments});
+        json!({"jsonrpc": "2.0", "id": id, "method": "tools/call", "params": params}).to_string()
+    };
+    raw.writes(call(1, "list_access", json!({})).as_bytes());
+    raw.hears();
+    let wish = json!({"resource": "playground", "role": "readonly", "reason": "to look"});
+    raw.writes(call(2, "request_access", wish).as_bytes());
+    std::thread::sleep(std::time::Duration::from_millis(5));
+    raw.writes(br#"{"jsonrpc":"2.0","method":"notifications/cancelled","params":{"requestId":2}}"#);
+    raw.asks = None;
+    until("it ends", || raw.child.try_wait().unwrap());
+    assert_eq!(house.alice().json(&["inbox"]), json!([]));
+}
+
+#[test]
 fn a_job_is_an_agent_by_the_token_of_where_it_runs() {
     let house = House::new();
     let provider = crate::provider::Provider::start(&house.world);
