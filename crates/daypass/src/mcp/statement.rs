@@ -5,10 +5,8 @@ use daypass_api::{
     requests::Purpose,
     statements::{Opens, Outcome, Ran, ServerError},
 };
-use daypass_wire::postgres::{
-    error::PgError,
-    once::{End, Over},
-};
+use daypass_control::server_error;
+use daypass_wire::postgres::once::{End, Over};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
@@ -22,7 +20,7 @@ use super::{
 use crate::{
     client::calls::{self, Whose},
     failure::{Exit, Failure},
-    verbs::words,
+    verbs::{exec, words},
 };
 
 /// For how long a grant for one statement is asked, in minutes: it ends with the statement.
@@ -240,24 +238,9 @@ impl Came {
     }
 }
 
-fn server_error(error: PgError) -> ServerError {
-    ServerError {
-        severity: error.severity.as_str().to_owned(),
-        sqlstate: error.sqlstate.to_string(),
-        message: error.message,
-        detail: error.detail,
-        hint: error.hint,
-        position: error.position,
-    }
-}
-
 /// An error or a notice, in a few lines.
 fn told(error: &ServerError) -> String {
-    let mut lines = vec![format!("{} {}: {}", error.severity, error.sqlstate, error.message)];
-    lines.extend(error.detail.as_ref().map(|detail| format!("detail: {detail}")));
-    lines.extend(error.hint.as_ref().map(|hint| format!("hint: {hint}")));
-    lines.extend(error.position.map(|at| format!("at character {at}")));
-    answer::bounded(&lines.join("\n"), answer::VALUE_LEN_MAX).0
+    answer::bounded(&exec::error_words(error), answer::VALUE_LEN_MAX).0
 }
 
 fn shown(came: Came, under: &'static str) -> Answer {
