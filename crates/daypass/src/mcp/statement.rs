@@ -6,7 +6,7 @@ use daypass_api::{
     statements::{Opens, Outcome, Ran, ServerError},
 };
 use daypass_control::server_error;
-use daypass_wire::postgres::once::{End, Over};
+use daypass_wire::postgres::once::{self, End, Over};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
@@ -130,11 +130,18 @@ pub async fn run(agent: &Agent, wants: Wants, stop: Stop) -> Result<Answer, Fail
             let request = agent.with(|known| async move { calls::request_shown(&known.api, id).await }).await?;
             let (standing, grant) = access::stands(agent, &request).await?;
             match grant {
-                Some(grant) => once(agent, &grant, stop).await,
+                Some(grant) => alone(agent, &grant, stop).await,
                 None => Ok(standing.answer()),
             }
         }
         What::New { resource, role, reason, sql, ticket, purpose } => {
+            once::admissible(&sql).map_err(|why| {
+                Failure::new(
+                    Exit::Usage,
+                    format!("that can't be run as one statement: {why}"),
+                    "give one statement of SQL",
+                )
+            })?;
             if held(agent, &resource, &role).await? {
                 return through(agent, &resource, &role, &sql, stop).await;
             }
@@ -142,7 +149,7 @@ pub async fn run(agent: &Agent, wants: Wants, stop: Stop) -> Result<Answer, Fail
             body.statement = Some(sql);
             let (standing, grant) = access::ask(agent, &body).await?;
             match grant {
-                Some(grant) => once(agent, &grant, stop).await,
+                Some(grant) => alone(agent, &grant, stop).await,
                 None => Ok(standing.answer()),
             }
         }
@@ -172,7 +179,7 @@ async fn through(agent: &Agent, resource: &str, role: &str, sql: &str, stop: Sto
 }
 
 /// Runs the one statement of a grant. When it is stopped, the grant is given back, which cuts it.
-async fn once(agent: &Agent, grant: &Grant, stop: Stop) -> Result<Answer, Failure> {
+async fn alone(agent: &Agent, grant: &Grant, stop: Stop) -> Result<Answer, Failure> {
     if let Opens::Sessions = grant.opens {
         return Err(Failure::new(
             Exit::Usage,
