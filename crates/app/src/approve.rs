@@ -17,6 +17,7 @@ use crate::{
     entry::{decision, event},
     request::{Answered, REASON_CHARS, request_ids},
     retry_stale,
+    signin::Giving,
 };
 
 impl App {
@@ -28,7 +29,7 @@ impl App {
     pub async fn approve(&self, actor: &Actor, id: RequestId, seen: Seen, less: Less) -> Result<Answered> {
         self.clock_is_sound()?;
         person_only(actor)?;
-        self.must_be_fresh(actor).await?;
+        self.must_be_fresh(actor, Giving::Approval).await?;
         retry_stale!(self.try_approve(actor, id, seen, &less).await)
     }
 

@@ -8,7 +8,7 @@ use daypass_domain::{
     principal::{Actor, Person},
     request::{Request, RequestEvent},
 };
-use daypass_policy::{Word, missing::Lack};
+use daypass_policy::Word;
 use daypass_ports::record::Commit;
 
 use crate::{
@@ -18,6 +18,7 @@ use crate::{
     facts::Facts,
     request::{Answered, request_ids},
     retry_stale,
+    signin::Giving,
 };
 
 impl App {
@@ -29,7 +30,7 @@ impl App {
     pub async fn confirm(&self, actor: &Actor, id: RequestId, seen: Seen) -> Result<Answered> {
         self.clock_is_sound()?;
         person_only(actor)?;
-        self.must_be_fresh(actor).await?;
+        self.must_be_fresh(actor, Giving::Confirmation).await?;
         retry_stale!(self.try_confirm(actor, id, seen).await)
     }
 
@@ -127,18 +128,7 @@ impl App {
     fn waits_for_its_owner(&self, request: &Request, facts: &Facts) -> Result<bool> {
         let judged = self.judge(request, facts, self.now())?;
         let missing = self.missing(&judged, facts);
-        let owners = |lack: &Lack| match lack {
-            Lack::Confirmation { .. } => true,
-            Lack::Approvals { .. }
-            | Lack::Reason
-            | Lack::Ticket { .. }
-            | Lack::SecondFactor { .. }
-            | Lack::ShorterTime { .. }
-            | Lack::Purpose { .. }
-            | Lack::LowerRisk { .. }
-            | Lack::CompliantDevice
-            | Lack::Assurance { .. } => false,
-        };
-        Ok(missing.ways.iter().flat_map(|way| &way.lacks).any(owners))
+        // Where it takes more than what people say, the owner's word would let nothing through.
+        Ok(missing.ways.iter().any(|way| way.waits_for_people() && way.asks_the_owner()))
     }
 }

@@ -9,10 +9,7 @@ use daypass_domain::{
     request::{Asked, Purpose, Reason, Request, RequestEvent, RequestState, Start, TicketRef},
     statement::{Looked, Opens, Run, Wants},
 };
-use daypass_policy::{
-    Decision, Verdict,
-    missing::{Lack, Missing},
-};
+use daypass_policy::{Decision, Missing, Verdict, Way};
 use daypass_ports::record::{Commit, Part, Read};
 
 use crate::{
@@ -209,7 +206,7 @@ impl App {
                 let grant = self.grant_for(&request, id, facts, now);
                 Ok((request, Outcome::Granted(Box::new(grant))))
             }
-            Verdict::NotPermitted | Verdict::Forbidden { .. } if people_can_give(&missing) => {
+            Verdict::NotPermitted | Verdict::Forbidden { .. } if missing.ways.iter().any(Way::waits_for_people) => {
                 Ok((request, Outcome::Pending { missing }))
             }
             Verdict::NotPermitted | Verdict::Forbidden { .. } | Verdict::Failed { .. } | Verdict::Inactive => {
@@ -335,23 +332,6 @@ impl App {
         let read = self.store_ref().get::<Request>(&id.to_string()).await?;
         read.ok_or_else(|| Problem::not_found("request", id))
     }
-}
-
-/// Whether what people say alone would do, other people's approvals or the owner's confirmation: then a request waits for
-/// them.
-fn people_can_give(missing: &Missing) -> bool {
-    let said = |lack: &Lack| match lack {
-        Lack::Approvals { .. } | Lack::Confirmation { .. } => true,
-        Lack::Reason
-        | Lack::Ticket { .. }
-        | Lack::SecondFactor { .. }
-        | Lack::ShorterTime { .. }
-        | Lack::Purpose { .. }
-        | Lack::LowerRisk { .. }
-        | Lack::CompliantDevice
-        | Lack::Assurance { .. } => false,
-    };
-    missing.ways.iter().any(|way| way.lacks.iter().all(said))
 }
 
 /// The ids that every entry about a request carries.

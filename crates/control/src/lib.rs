@@ -58,4 +58,5 @@ mod trust;
 pub use openapi::{is_described, openapi};
 pub use routes::router;
 pub use serve::{Certificates, Peer, Stopping, serve};
+pub use show::statements::server_error;
 pub use state::{GatewayNumbers, GatewayView, ServerInfo, State};

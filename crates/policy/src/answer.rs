@@ -72,7 +72,7 @@ pub fn explain(policies: &PolicySet, input: &Input, directory: &Directory) -> Ex
                 let lead = if index == 0 { "It would be permitted with" } else { "Or with" };
                 lines.push(format!("{lead}: {way}."));
                 for lack in &way.lacks {
-                    lines.extend(lack.who().map(|who| format!("  {lack}: could be given by {who}.")));
+                    lines.extend(lack.could_be_given().map(|who| format!("  {who}.")));
                 }
             }
         }

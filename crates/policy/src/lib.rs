@@ -46,3 +46,4 @@ pub use quorum::Quorum;
 pub use set::PolicySet;
 pub use starter::{starter, starter_files};
 pub use verdict::{Failure, PolicyRef, Verdict};
+pub use words::Giver;

@@ -218,23 +218,24 @@ impl<'a> Search<'a> {
     }
 
     fn judge(&self, picks: &[&Pick], act: &Act, quorums: BTreeSet<String>) -> Verdict {
-        let found = Found { quorums, confirmation: self.confirmation(picks, act) };
-        self.case.judge_told(self.policies, act, &found, &self.suppose_told(picks))
+        let told = self.suppose_told(picks);
+        let found = Found { quorums, confirmation: self.confirmation(picks, act, &told) };
+        self.case.judge_told(self.policies, act, &found, &told)
     }
 
     /// Whether the owner's word is given or supposed, and they could have what is supposed themselves.
-    fn confirmation(&self, picks: &[&Pick], act: &Act) -> Word {
+    fn confirmation(&self, picks: &[&Pick], act: &Act, told: &Told) -> Word {
         let Some(owner) = &self.owner else { return Word::Missing };
         let supposed = picks.contains(&&Pick::Confirmation);
         // Whoever confirms can show a second factor with it.
-        let suffices = supposed && self.confirms(owner, act).is_some()
-            || owner.given.is_some_and(|age| owner.asked.could_have(self.policies, act, age));
+        let suffices = supposed && self.confirms(owner, act, told).is_some()
+            || owner.given.is_some_and(|age| owner.asked.could_have(self.policies, act, told, age));
         if suffices { Word::Suffices } else { Word::Missing }
     }
 
     /// What a confirmation by the owner would take to suffice; nothing when it can't.
-    fn confirms(&self, owner: &TheirOwner, act: &Act) -> Option<Factor> {
-        let could = |age| owner.asked.could_have(self.policies, act, age);
+    fn confirms(&self, owner: &TheirOwner, act: &Act, told: &Told) -> Option<Factor> {
+        let could = |age| owner.asked.could_have(self.policies, act, told, age);
         if could(None) {
             return Some(Factor::NotNeeded);
         }
@@ -369,7 +370,7 @@ impl<'a> Search<'a> {
         }
         for lack in &mut lacks {
             if let (Lack::Confirmation { factor, .. }, Some(owner)) = (lack, &self.owner) {
-                *factor = self.confirms(owner, &act).unwrap_or(Factor::Needed);
+                *factor = self.confirms(owner, &act, &self.suppose_told(picks)).unwrap_or(Factor::Needed);
             }
         }
         Way { lacks }

@@ -8,7 +8,7 @@
 
 use std::collections::BTreeSet;
 
-use daypass_domain::trust::Attributes;
+use daypass_domain::{signals::Told, trust::Attributes};
 
 use crate::{Act, Input, Party, PartyKind, PolicySet, evaluate::Case};
 
@@ -76,9 +76,16 @@ impl Owner {
     }
 
     /// Whether the owner would be permitted the same at once, if they asked for it themselves, having shown a second
-    /// factor so long ago: by nobody's approval, and by no confirmation. // I8
-    pub(crate) fn could_have(&self, policies: &PolicySet, act: &Act, second_factor_age_s: Option<i64>) -> bool {
-        self.case.judge(policies, &theirs(act, second_factor_age_s), &Found::default()).is_permitted()
+    /// factor so long ago, and where transmitters of signals said this of them: by nobody's approval, and by no
+    /// confirmation. // I8
+    pub(crate) fn could_have(
+        &self,
+        policies: &PolicySet,
+        act: &Act,
+        told: &Told,
+        second_factor_age_s: Option<i64>,
+    ) -> bool {
+        self.case.judge_told(policies, &theirs(act, second_factor_age_s), &Found::default(), told).is_permitted()
     }
 }
 
@@ -101,7 +108,9 @@ impl PolicySet {
         let Act::Use(used) = &input.act else { return Word::Missing };
         let Some(given) = used.confirmation.filter(|_| self.literals().reads(READ_AS)) else { return Word::Missing };
         match Owner::of(input) {
-            Some(owner) if owner.could_have(self, &input.act, given.second_factor_age_s) => Word::Suffices,
+            Some(owner) if owner.could_have(self, &input.act, &input.principal.told, given.second_factor_age_s) => {
+                Word::Suffices
+            }
             Some(_) | None => Word::Missing,
         }
     }

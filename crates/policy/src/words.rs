@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use daypass_domain::signals::RiskLevel;
+use daypass_domain::{Name, signals::RiskLevel};
 
 use crate::{
     Quorum,
@@ -46,22 +46,64 @@ impl fmt::Display for Lack {
     }
 }
 
+/// Whose it is to give what is missing.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Giver<'a> {
+    /// Other people's, by their approval: these could, by name.
+    Others(&'a [Name]),
+    /// The owner's of the workload that asks, by their confirmation.
+    Owner(&'a Name),
+    /// Whose asks, in what they ask.
+    Asker,
+    /// Whose asks, when they signed in themselves: a token shows no second factor.
+    AskerSignedIn,
+    /// That of a transmitter of signals.
+    Transmitter,
+}
+
 impl Lack {
-    /// Who could give it, where it is other people's to give: `bob, carol`.
+    /// Whose it is to give.
     #[must_use]
-    pub fn who(&self) -> Option<String> {
+    pub fn giver(&self) -> Giver<'_> {
         match self {
-            Self::Approvals { who, .. } => Some(who.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ")),
-            Self::Confirmation { owner, .. } => Some(owner.to_string()),
-            Self::Reason
-            | Self::Ticket { .. }
-            | Self::SecondFactor { .. }
-            | Self::ShorterTime { .. }
-            | Self::Purpose { .. }
-            | Self::LowerRisk { .. }
-            | Self::CompliantDevice
-            | Self::Assurance { .. } => None,
+            Self::Approvals { who, .. } => Giver::Others(who),
+            Self::Confirmation { owner, .. } => Giver::Owner(owner),
+            Self::Reason | Self::Ticket { .. } | Self::ShorterTime { .. } | Self::Purpose { .. } => Giver::Asker,
+            Self::SecondFactor { .. } => Giver::AskerSignedIn,
+            Self::LowerRisk { .. } | Self::CompliantDevice | Self::Assurance { .. } => Giver::Transmitter,
         }
+    }
+
+    /// Who could give it, where it is for people to say: `one approval by another person: could be given by bob, carol`.
+    #[must_use]
+    pub fn could_be_given(&self) -> Option<String> {
+        let who = match self.giver() {
+            Giver::Others(who) => who.iter().map(ToString::to_string).collect::<Vec<_>>().join(", "),
+            Giver::Owner(owner) => owner.to_string(),
+            Giver::Asker | Giver::AskerSignedIn | Giver::Transmitter => return None,
+        };
+        Some(format!("{self}: could be given by {who}"))
+    }
+}
+
+impl Way {
+    /// Whether what people say is all that it takes, other people's approvals or the owner's confirmation: then it can be
+    /// waited for.
+    #[must_use]
+    pub fn waits_for_people(&self) -> bool {
+        self.lacks.iter().all(|lack| match lack.giver() {
+            Giver::Others(_) | Giver::Owner(_) => true,
+            Giver::Asker | Giver::AskerSignedIn | Giver::Transmitter => false,
+        })
+    }
+
+    /// Whether the owner's confirmation is part of it.
+    #[must_use]
+    pub fn asks_the_owner(&self) -> bool {
+        self.lacks.iter().any(|lack| match lack.giver() {
+            Giver::Owner(_) => true,
+            Giver::Others(_) | Giver::Asker | Giver::AskerSignedIn | Giver::Transmitter => false,
+        })
     }
 }
 

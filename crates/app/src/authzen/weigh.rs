@@ -9,7 +9,7 @@ use daypass_domain::{
     principal::{Actor, Principal, SecondFactor, Via},
     request::{Purpose, Request, Start},
 };
-use daypass_policy::{Answer, Decision, Input, Lack, Missing, answer};
+use daypass_policy::{Answer, Decision, Giver, Input, Lack, Missing, answer};
 use daypass_ports::{
     record::{Commit, Read},
     rows::key,
@@ -386,17 +386,9 @@ fn can_be_had(missing: &Missing, actor: &Actor) -> bool {
         Via::Token { .. } => true,
         Via::SignIn { .. } => false,
     };
-    let out_of_reach = |lack: &Lack| match lack {
-        Lack::SecondFactor { .. } => by_token,
-        Lack::Approvals { .. }
-        | Lack::Confirmation { .. }
-        | Lack::Reason
-        | Lack::Ticket { .. }
-        | Lack::ShorterTime { .. }
-        | Lack::Purpose { .. }
-        | Lack::LowerRisk { .. }
-        | Lack::CompliantDevice
-        | Lack::Assurance { .. } => false,
+    let out_of_reach = |lack: &Lack| match lack.giver() {
+        Giver::AskerSignedIn => by_token,
+        Giver::Others(_) | Giver::Owner(_) | Giver::Asker | Giver::Transmitter => false,
     };
     missing.ways.iter().any(|way| !way.lacks.iter().any(out_of_reach))
 }

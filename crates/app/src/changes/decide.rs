@@ -17,6 +17,7 @@ use crate::{
     App, Problem, Result,
     entry::{administration, event},
     retry_stale,
+    signin::Giving,
 };
 
 /// A change, as administrators see it.
@@ -176,7 +177,7 @@ impl App {
     /// When it is over, one's own, can't be done on the state as it is now, or who proposed it or who approves isn't
     /// permitted.
     pub async fn approve_change(&self, actor: &Actor, id: ChangeId) -> Result<Proposed> {
-        self.must_be_fresh(actor).await?;
+        self.must_be_fresh(actor, Giving::Approval).await?;
         retry_stale!(self.try_approve_change(actor, id).await)
     }
 

@@ -11,10 +11,7 @@ use daypass_domain::{
     principal::Principal,
     request::{Request, RequestState},
 };
-use daypass_policy::{
-    Directory,
-    missing::{Lack, Missing},
-};
+use daypass_policy::{Directory, Giver, Lack, Missing};
 use daypass_ports::{
     notices::Reach,
     record::{Commit, Read},
@@ -247,7 +244,7 @@ pub(super) fn ends_at(grant: &Grant, deadline: Time) -> bool {
 /// request, so that it isn't always the same people who are woken first.
 fn ranked(missing: &Missing, directory: &Directory, request: RequestId) -> Vec<Vec<PrincipalId>> {
     let of_way = |lacks: &[Lack]| {
-        let mut names: Vec<&Name> = lacks.iter().filter_map(who_in).flatten().collect();
+        let mut names: Vec<&Name> = lacks.iter().flat_map(approvers).collect();
         names.sort_by_key(|name| daypass_domain::Digest::of_value("whom to tell first", &(request, name)).to_string());
         names
             .into_iter()
@@ -255,22 +252,14 @@ fn ranked(missing: &Missing, directory: &Directory, request: RequestId) -> Vec<V
             .collect()
     };
     // Where more than approvals is missing, nobody's yes would let it through.
-    let of_people = missing.ways.iter().filter(|way| way.lacks.iter().all(|lack| who_in(lack).is_some()));
+    let of_people = missing.ways.iter().filter(|way| way.waits_for_people());
     of_people.map(|way| of_way(&way.lacks)).collect()
 }
 
-fn who_in(lack: &Lack) -> Option<&[Name]> {
-    match lack {
-        Lack::Approvals { who, .. } => Some(who),
+fn approvers(lack: &Lack) -> &[Name] {
+    match lack.giver() {
+        Giver::Others(who) => who,
         // The owner hears of it in words of its own; beside approvals it keeps nobody from giving theirs.
-        Lack::Confirmation { .. } => Some(&[]),
-        Lack::Reason
-        | Lack::Ticket { .. }
-        | Lack::SecondFactor { .. }
-        | Lack::ShorterTime { .. }
-        | Lack::Purpose { .. }
-        | Lack::LowerRisk { .. }
-        | Lack::CompliantDevice
-        | Lack::Assurance { .. } => None,
+        Giver::Owner(_) | Giver::Asker | Giver::AskerSignedIn | Giver::Transmitter => &[],
     }
 }

@@ -152,11 +152,13 @@ impl App {
     /// Whether what a notice tells is still so: nobody is woken for what is over.
     async fn still_so(&self, notice: &Notice) -> Result<bool> {
         Ok(match &notice.news {
-            News::ApprovalWanted { request, .. }
-            | News::ConfirmationWanted { request, .. }
-            | News::StillWanted { request, .. } => {
+            News::ApprovalWanted { request, .. } | News::StillWanted { request, .. } => {
                 let read = self.store_ref().get::<Request>(&request.to_string()).await?;
                 read.is_some_and(|r| r.value.is_pending())
+            }
+            News::ConfirmationWanted { request, .. } => {
+                let read = self.store_ref().get::<Request>(&request.to_string()).await?;
+                read.is_some_and(|r| r.value.is_pending() && r.value.confirmed.is_never())
             }
             News::EndNear { grant, deadline, .. } => {
                 let read = self.store_ref().get::<Grant>(&grant.to_string()).await?;

@@ -62,6 +62,7 @@ pub use password::{PASSWORD_MAX, PASSWORD_MIN, check_new_password};
 pub use provider::{Began, Came, CameBack, DeviceBegan, Finished, FinishedInBrowser, ProviderView, Return};
 pub(crate) use provider::{LoggedOut, Spent, session_digest, subject_digest};
 pub use second_step::{SecondStep, Step};
+pub(crate) use showing::Giving;
 pub use showing::{FRESH, Freshness, Showing};
 pub use totp::code_for;
 

@@ -25,7 +25,25 @@ pub const FRESH: Span = Span::from_mins(5);
 /// The code of the problem that showing a second factor solves.
 pub(super) const NEEDED: &str = "second_factor_needed";
 
-/// What an approval takes of a person, beside their sign-in. // I8
+/// What takes a second factor.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Giving {
+    /// A yes to what others ask or propose.
+    Approval,
+    /// An owner's word for what their own workload asks.
+    Confirmation,
+}
+
+impl Giving {
+    const fn word(self) -> &'static str {
+        match self {
+            Self::Approval => "an approval",
+            Self::Confirmation => "a confirmation",
+        }
+    }
+}
+
+/// What an approval or a confirmation takes of a person, beside their sign-in. // I8
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Freshness {
     /// Nothing: a second factor was shown just now, or none is enrolled.
@@ -157,15 +175,15 @@ impl App {
     }
 
     /// Whoever has a second factor approves with it, shown just now: a browser that was left open approves nothing. // I8
-    pub(crate) async fn must_be_fresh(&self, actor: &Actor) -> Result<()> {
+    pub(crate) async fn must_be_fresh(&self, actor: &Actor, giving: Giving) -> Result<()> {
         match self.freshness(actor).await? {
             Freshness::Enough => Ok(()),
             Freshness::Barred => Err(barred()),
             Freshness::Needed(ways) => Err(Problem::new(
                 ProblemKind::NeedsSecondFactor,
                 NEEDED,
-                format!("an approval takes your second factor, shown at most {FRESH} before"),
-                how_to_approve(&ways),
+                format!("{} takes your second factor, shown at most {FRESH} before", giving.word()),
+                how_to_give(giving, &ways),
             )),
         }
     }
@@ -220,12 +238,20 @@ pub(super) fn how_at_sign_in(ways: &BTreeSet<Way>) -> &'static str {
     }
 }
 
-fn how_to_approve(ways: &BTreeSet<Way>) -> &'static str {
-    if a_code_does(ways) {
-        "give the code that your authenticator shows now: `daypass approve --code CODE`"
-    } else {
-        "approve on the request's page of this server, where your passkey can be shown: /requests/ID; or give a recovery \
-         code: `daypass approve --code CODE`"
+fn how_to_give(giving: Giving, ways: &BTreeSet<Way>) -> &'static str {
+    match (giving, a_code_does(ways)) {
+        (Giving::Approval, true) => "give the code that your authenticator shows now: `daypass approve --code CODE`",
+        (Giving::Approval, false) => {
+            "approve on the request's page of this server, where your passkey can be shown: /requests/ID; or give a \
+             recovery code: `daypass approve --code CODE`"
+        }
+        (Giving::Confirmation, true) => {
+            "give the code that your authenticator shows now: `daypass confirm --code CODE`"
+        }
+        (Giving::Confirmation, false) => {
+            "confirm on the request's page of this server, where your passkey can be shown: /requests/ID; or give a \
+             recovery code: `daypass confirm --code CODE`"
+        }
     }
 }
 

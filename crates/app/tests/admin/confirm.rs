@@ -20,7 +20,7 @@ use daypass_domain::{
     GrantId, RequestId, Span,
     grant::GrantState,
     notice::{Hearer, Notice, Topic},
-    principal::Actor,
+    principal::{Actor, SecondFactor, Via},
 };
 use daypass_ports::{
     notices::{Channel, Letter, NotSent, Reach},
@@ -58,6 +58,11 @@ async fn world_with(notices: Notices) -> World {
     world.app.propose(&alice, workload).await.unwrap();
     policies(&world, POLICIES).await;
     world
+}
+
+/// The same, which ask for an approval where they asked for a confirmation.
+fn unread() -> String {
+    POLICIES.replace("context.now.owner_confirmed", "context.now.quorums.contains(Quorum::\"1 anyone\")")
 }
 
 async fn policies(world: &World, access: &str) {
@@ -197,12 +202,32 @@ async fn i8_it_gives_nothing_that_the_owner_needs_an_approval_for() {
     assert_eq!(refused.code, "confirms_nothing");
     assert!(world.app.requests(&carol, Requests::ToAnswer, &Page::default()).await.unwrap().is_empty());
     // Policies that don't read it give nothing by it.
-    let without = POLICIES.replace("context.now.owner_confirmed", "context.now.quorums.contains(Quorum::\"1 anyone\")");
-    policies(&world, &without).await;
+    policies(&world, &unread()).await;
     let agent = agent(&world).await;
     let waits = world.app.request(&agent, asking("lab", "readonly")).await.unwrap().request.id;
     let bob = world.actor("bob").await;
     assert_eq!(world.app.confirm(&bob, waits, Seen::AsItIs).await.unwrap_err().code, "confirms_nothing");
+    // Where the owner could have it only with more than was asked, their word alone lets nothing through, and isn't wanted.
+    policies(&world, &POLICIES.replacen("context.asked.reason_given", "context.asked.ticket_given", 1)).await;
+    let waits = world.app.request(&agent, asking("lab", "readonly")).await.unwrap().request.id;
+    assert_eq!(world.app.confirm(&bob, waits, Seen::AsItIs).await.unwrap_err().code, "confirms_nothing");
+    let inbox = world.app.requests(&bob, Requests::ToAnswer, &Page::default()).await.unwrap();
+    assert!(inbox.iter().all(|view| view.request.id != waits), "{inbox:?}");
+}
+
+#[tokio::test]
+async fn an_owner_who_could_have_it_only_with_a_second_factor_shows_one() {
+    let world = world().await;
+    let fresh = "context.asked has mfa_age_s && context.asked.mfa_age_s <= 300";
+    policies(&world, &POLICIES.replacen("context.asked.reason_given", fresh, 1)).await;
+    let request = world.app.request(&agent(&world).await, asking("lab", "readonly")).await.unwrap().request.id;
+    let bob = world.actor("bob").await;
+    let refused = world.app.confirm(&bob, request, Seen::AsItIs).await.unwrap_err();
+    assert_eq!((refused.kind, refused.code), (ProblemKind::NeedsSecondFactor, "second_factor_needed"));
+    assert_eq!(world.count("request.confirmed").await, 0);
+    let second_factor = SecondFactor::ShownAt { at: world.app.time() };
+    let shown = Actor { via: Via::SignIn { second_factor }, ..bob };
+    granted(&world.app.confirm(&shown, request, Seen::AsItIs).await.unwrap());
 }
 
 #[tokio::test]
@@ -215,6 +240,11 @@ async fn i2_what_rests_on_it_ends_when_the_owner_could_no_longer_have_it() {
     world.app.propose(&alice, leaves).await.unwrap();
     assert!(!is_live(&world, grant).await, "bob left dba");
     world.app.propose(&alice, add("dba", "bob")).await.unwrap();
+    let (_, grant) = confirmed(&world).await;
+    assert!(is_live(&world, grant).await);
+    policies(&world, &unread()).await;
+    assert!(!is_live(&world, grant).await, "policy doesn't read it any more");
+    policies(&world, POLICIES).await;
     let (_, grant) = confirmed(&world).await;
     assert!(is_live(&world, grant).await);
     world.app.disable(&alice, &name("bob")).await.unwrap();

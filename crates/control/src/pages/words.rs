@@ -5,7 +5,7 @@ use daypass_domain::{
     Time,
     resource::{Classification, Environment, Labels},
 };
-use daypass_policy::{Answer, Verdict};
+use daypass_policy::{Answer, Lack, Verdict};
 
 use crate::show;
 
@@ -29,8 +29,11 @@ pub(super) fn said(answer: &Answer) -> Said {
         },
         Answer::Needs { missing } => {
             let lacks = missing.ways.iter().flat_map(|way| &way.lacks);
-            let who = lacks.filter_map(|lack| lack.who().map(|who| format!("{lack}: could be given by {who}")));
-            Said { tone: "later", line: format!("Needs {missing}"), more: who.collect() }
+            Said {
+                tone: "later",
+                line: format!("Needs {missing}"),
+                more: lacks.filter_map(Lack::could_be_given).collect(),
+            }
         }
         Answer::Refused { verdict: Verdict::Forbidden { policies } } => {
             let ids: Vec<&str> = policies.iter().map(|p| p.id.as_str()).collect();

@@ -19,10 +19,9 @@ use crate::fault::Result;
 pub(crate) async fn view(app: &App, view: RequestView) -> Result<Request> {
     let RequestView { request, requester, beneficiary, owner, resource, gives, reason, approvers, missing, statement } =
         view;
-    let confirmation = match request.confirmed.given() {
-        Some(given) => Some(Confirmation { by: app.name_of(given.by).await?.to_string(), at: time(given.at) }),
-        None => None,
-    };
+    // Nobody but the owner confirms.
+    let confirmation = request.confirmed.given().zip(owner.as_ref());
+    let confirmation = confirmation.map(|(given, owner)| Confirmation { by: owner.to_string(), at: time(given.at) });
     let approvals = request.approvals.iter().zip(&approvers).map(|(approval, name)| Approval {
         approver: name.to_string(),
         at: time(approval.at),

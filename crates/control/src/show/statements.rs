@@ -76,7 +76,9 @@ pub(crate) async fn ran(app: &App, ran: use_case::Ran) -> Result<Ran> {
     })
 }
 
-fn server_error(error: PgError) -> ServerError {
+/// What a target's server said.
+#[must_use]
+pub fn server_error(error: PgError) -> ServerError {
     ServerError {
         severity: error.severity.as_str().to_owned(),
         sqlstate: error.sqlstate.to_string(),

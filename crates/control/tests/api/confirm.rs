@@ -29,6 +29,7 @@ async fn world() -> World {
     );
     world.post("alice", "/v1/policy/apply", json!({"files": files, "mode": "apply"})).await.ok();
     world.token("bot", "dave", Some("bot"), &["read", "request"]).await;
+    world.token("daves", "dave", None, &["read", "request"]).await;
     world
 }
 
@@ -55,7 +56,10 @@ async fn an_owner_confirms_what_their_workload_asks_and_nobody_else_does() {
     let inbox = world.get("dave", "/v1/requests?which=to_answer").await.ok().json();
     assert_eq!(inbox["items"][0]["id"], id.as_str());
     let path = format!("/v1/requests/{id}/confirm");
-    for (who, code) in [("bot", "403 person_only"), ("carol", "403 not_its_owner"), ("alice", "403 not_its_owner")] {
+    let (person_only, not_its_owner) = ("403 person_only", "403 not_its_owner");
+    for (who, code) in
+        [("bot", person_only), ("daves", person_only), ("carol", not_its_owner), ("alice", not_its_owner)]
+    {
         assert_eq!(world.act(who, &path).await.word(), code, "{who}");
     }
     let before = world.size().await;
@@ -70,7 +74,7 @@ async fn an_owner_confirms_what_their_workload_asks_and_nobody_else_does() {
 }
 
 #[tokio::test]
-async fn an_owner_confirms_on_the_page_and_a_token_nowhere() {
+async fn an_owner_confirms_on_the_page() {
     let world = world().await;
     let (id, made) = waits(&world).await;
     let (dave, carol) = (world.browser("dave").await, world.browser("carol").await);

@@ -35,10 +35,6 @@ const OFFERS_AT_ONCE: usize = 4;
 /// How many grants and requests are listed.
 const LISTED_MOST: usize = 50;
 
-/// What access may be for.
-pub const PURPOSES: [&str; 8] =
-    ["operations", "incident", "change", "support", "treatment", "payment", "compliance", "analytics"];
-
 /// Arguments of `list_access`.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]

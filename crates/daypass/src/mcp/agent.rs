@@ -10,6 +10,7 @@ use std::{
 
 use daypass_api::{
     people::PrincipalKind,
+    requests::RequestState,
     signin::{ConnectionSecret, Me},
 };
 
@@ -153,18 +154,18 @@ impl Agent {
     /// Gives back what it got here, and takes back what still waits: nobody uses it when the agent is gone.
     pub async fn leave(&self) {
         let Got { requests, grants } = std::mem::take(&mut *self.got());
-        let Some(api) = self.known().await else { return };
+        // As with everything it does: where its token isn't good any more, it comes in anew, and gives back all the same.
         let all = async {
             // What gives nothing any more may be over already: then there is nothing to do.
-            for request in requests {
-                let _ = calls::withdraw(&api, &request).await;
+            for request in &requests {
+                let _ = self.with(|known| async move { calls::withdraw(&known.api, request).await }).await;
                 // It may have been granted meanwhile.
-                if let Some(grant) = granted_by(&api, &request).await {
-                    give_back(&api, &grant).await;
+                if let Some(grant) = self.granted_by(request).await {
+                    self.give_back(&grant).await;
                 }
             }
-            for grant in grants {
-                give_back(&api, &grant).await;
+            for grant in &grants {
+                self.give_back(grant).await;
             }
         };
         if tokio::time::timeout(LEAVING, all).await.is_err() {
@@ -172,11 +173,30 @@ impl Agent {
         }
     }
 
+    async fn granted_by(&self, request: &str) -> Option<String> {
+        let shown = self.with(|known| async move { calls::request_shown(&known.api, request).await }).await;
+        match shown.ok()?.state {
+            RequestState::Granted { grant, .. } => Some(grant.to_string()),
+            RequestState::Pending { .. }
+            | RequestState::Denied { .. }
+            | RequestState::Forbidden { .. }
+            | RequestState::Withdrawn { .. }
+            | RequestState::Expired { .. } => None,
+        }
+    }
+
+    async fn give_back(&self, grant: &str) {
+        match self.with(|known| async move { calls::release(&known.api, grant).await }).await {
+            Ok(_) => say::note(&format!("{} is released.", say::shown(grant))),
+            Err(failure) => tracing::debug!(%failure, grant, "it wasn't given back; it may be over"),
+        }
+    }
+
     async fn come_in(&self) -> Result<Api, Failure> {
         let server = signin::known_or_told(&self.profile).await?;
         let token = match &self.token_file {
             Some(path) => Some(read_token(path)?),
-            None => std::env::var("DAYPASS_TOKEN").ok().filter(|token| !token.is_empty()),
+            None => ambient::variable("DAYPASS_TOKEN"),
         };
         if let Some(token) = token {
             let api = Api::anonymous(&server)?.with_token(token.trim());
@@ -213,23 +233,4 @@ fn read_token(path: &Path) -> Result<String, Failure> {
     let read = std::fs::File::open(path).and_then(|file| file.take(TOKEN_BYTES).read_to_string(&mut text));
     read.map_err(|e| Failure::new(Exit::SignIn, format!("{}: {e}", path.display()), WAYS_IN))?;
     Ok(text.trim().to_owned())
-}
-
-async fn granted_by(api: &Api, request: &str) -> Option<String> {
-    use daypass_api::requests::RequestState;
-    match calls::request_shown(api, request).await.ok()?.state {
-        RequestState::Granted { grant, .. } => Some(grant.to_string()),
-        RequestState::Pending { .. }
-        | RequestState::Denied { .. }
-        | RequestState::Forbidden { .. }
-        | RequestState::Withdrawn { .. }
-        | RequestState::Expired { .. } => None,
-    }
-}
-
-async fn give_back(api: &Api, grant: &str) {
-    match calls::release(api, grant).await {
-        Ok(_) => say::note(&format!("{} is released.", say::shown(grant))),
-        Err(failure) => tracing::debug!(%failure, grant, "it wasn't given back; it may be over"),
-    }
 }

@@ -1,7 +1,8 @@
 //! The tools, as they are offered: their names, what they take, what they give, and how they behave. What comes in is read
 //! into types that take nothing else.
 
-use daypass_wire::mcp::Offer;
+use daypass_domain::request::Purpose;
+use daypass_wire::{mcp::Offer, postgres::once::STATEMENT_LEN_MAX};
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 
@@ -23,7 +24,11 @@ pub fn offer() -> Offer {
 pub async fn call(agent: &Agent, tool: &str, arguments: Value, stop: Stop) -> Value {
     let done = match tool {
         "list_access" => quietly(stop, read(arguments), |access::Nothing {}| access::list(agent)).await,
-        "request_access" => quietly(stop, read(arguments), |asks| access::request(agent, asks)).await,
+        // It isn't left half way: what was asked is noted, and taken back when the agent goes.
+        "request_access" => match read(arguments) {
+            Ok(asks) => access::request(agent, asks).await,
+            Err(failure) => Err(failure),
+        },
         "wait_for_grant" => quietly(stop, read(arguments), |waits| access::wait(agent, waits)).await,
         "release_access" => quietly(stop, read(arguments), |gives| access::release(agent, gives)).await,
         // It stops by itself: what it runs has to end too.
@@ -86,7 +91,10 @@ fn asking() -> [(&'static str, Value); 5] {
         ("ticket", text("The ticket that it belongs to, like OPS-1234, where there is one")),
         (
             "purpose",
-            json!({ "type": "string", "enum": access::PURPOSES, "description": "What for; operations if absent" }),
+            json!({
+                "type": "string", "enum": Purpose::ALL.map(Purpose::as_str),
+                "description": "What for; operations if absent",
+            }),
         ),
     ]
 }
@@ -125,7 +133,7 @@ fn tools() -> Vec<Value> {
     });
     let id = text("A grant's id (grant_...), or that of a request that waits (request_...)");
     let sql = json!({
-        "type": "string", "minLength": 1, "maxLength": 65_536,
+        "type": "string", "minLength": 1, "maxLength": STATEMENT_LEN_MAX,
         "description": "One SQL statement. It runs in a transaction of its own, which is committed",
     });
     let wanted = text("A request of run_statement that was pending, to run its statement once it is granted. Alone");

@@ -7,7 +7,7 @@ use std::{
     time::Duration,
 };
 
-use daypass_wire::mcp::{Lines, Machine, Output, Ticket};
+use daypass_wire::mcp::{CALLS_MAX, Lines, Machine, Output, Ticket};
 use serde_json::Value;
 use tokio::{
     signal::unix::{SignalKind, signal},
@@ -22,6 +22,8 @@ use crate::failure::Failure;
 const READ_LEN: usize = 64 << 10;
 /// How many lines wait to be written, at most.
 const WAITING: usize = 32;
+/// How many calls there are at most, with those that were stopped and aren't over: what they do has to end too.
+const CALLS_MOST: usize = 2 * CALLS_MAX;
 /// How long is waited at the end for calls that were stopped, and for lines that nobody reads.
 const ENDING: Duration = Duration::from_secs(5);
 
@@ -38,7 +40,7 @@ pub async fn serve(agent: &Arc<Agent>) -> Result<(), Failure> {
     let (mut lines, mut talk) = (Lines::default(), Talk::new(Arc::clone(agent), said));
     loop {
         let goes_on = tokio::select! {
-            bytes = input.recv() => match bytes {
+            bytes = input.recv(), if talk.calls.len() < CALLS_MOST => match bytes {
                 Some(bytes) => talk.heard(&mut lines, &bytes).await,
                 None => GoesOn::No,
             },

@@ -111,7 +111,8 @@ fn told_a_token() -> bool {
     variable("DAYPASS_TOKEN").is_some()
 }
 
-fn variable(name: &str) -> Option<String> {
+/// What the environment says, where it says something.
+pub fn variable(name: &str) -> Option<String> {
     std::env::var(name).ok().filter(|value| !value.is_empty())
 }
 

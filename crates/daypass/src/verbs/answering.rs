@@ -52,10 +52,7 @@ pub async fn approve(context: &Context, args: ApproveArgs) -> Result<(), Failure
         return changes::finish(context, &proposed);
     }
     let duration_s = args.duration.map(|d| u32::try_from(d.secs())).transpose().map_err(Failure::setting)?;
-    let digest = match args.digest {
-        Some(digest) => Some(digest),
-        None => seen(context, &args.id, Answer::Approve).await?,
-    };
+    let digest = seen(context, &args.id, args.digest, Answer::Approve).await?;
     let body = Approve { duration_s, role: args.role, digest };
     let answered = match calls::approve(&api, &args.id, &body).await? {
         Ok(answered) => answered,
@@ -83,10 +80,7 @@ pub async fn confirm(context: &Context, args: ConfirmArgs) -> Result<(), Failure
     if let Some(code) = args.code {
         calls::second_factor(&api, &Code { code }).await?;
     }
-    let digest = match args.digest {
-        Some(digest) => Some(digest),
-        None => seen(context, &args.id, Answer::Confirm).await?,
-    };
+    let digest = seen(context, &args.id, args.digest, Answer::Confirm).await?;
     let answered = match calls::confirm(&api, &args.id, &Confirm { digest }).await? {
         Ok(answered) => answered,
         Err(problem) => return Err(with_page(context, &args.id, &problem)),
@@ -110,8 +104,11 @@ impl Answer {
     }
 }
 
-/// A request for one statement is answered by who has seen that: shown and agreed to here, at a terminal.
-async fn seen(context: &Context, id: &str, answer: Answer) -> Result<Option<String>, Failure> {
+/// A request for one statement is answered by who has seen that: who names it, or agrees to it shown here, at a terminal.
+async fn seen(context: &Context, id: &str, named: Option<String>, answer: Answer) -> Result<Option<String>, Failure> {
+    if named.is_some() {
+        return Ok(named);
+    }
     let request = calls::request_shown(&context.api()?, id).await?;
     if request.statement.is_none() {
         return Ok(None);

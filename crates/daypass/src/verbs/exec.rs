@@ -229,7 +229,7 @@ fn show(context: &Context, args: &ExecArgs, ran: &Ran) -> Result<(), Failure> {
 }
 
 /// An error of the target's, as psql shows it.
-fn error_words(error: &ServerError) -> String {
+pub fn error_words(error: &ServerError) -> String {
     let mut lines = vec![format!("{}:  {}: {}", error.severity, error.sqlstate, error.message)];
     lines.extend(error.position.map(|at| format!("POSITION:  {at}")));
     lines.extend(error.detail.as_ref().map(|detail| format!("DETAIL:  {detail}")));

@@ -11,7 +11,9 @@ use daypass_api::{
 use serde::Serialize;
 
 use super::{
-    Context, output, provider,
+    Context,
+    ambient::variable,
+    output, provider,
     secrets::{self, Asked, PasswordArgs},
     words,
 };
@@ -164,9 +166,8 @@ async fn by_password(context: &Context, server: &Server, args: LoginArgs) -> Res
 
 /// The known server; or the one that the environment tells of, where nothing is known yet: in a job.
 pub async fn known_or_told(profile: &profile::Profile) -> Result<Server, Failure> {
-    let told = |name: &str| std::env::var(name).ok().filter(|value| !value.is_empty());
-    let Some(url) = told("DAYPASS_SERVER") else { return profile.server() };
-    let server = match (told("DAYPASS_AUTHORITY"), told("DAYPASS_PIN")) {
+    let Some(url) = variable("DAYPASS_SERVER") else { return profile.server() };
+    let server = match (variable("DAYPASS_AUTHORITY"), variable("DAYPASS_PIN")) {
         (Some(path), _) => {
             let path = PathBuf::from(path);
             let authority_pem = std::fs::read_to_string(&path).map_err(|e| Failure::file(&path, &e))?;

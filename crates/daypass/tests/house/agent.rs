@@ -215,6 +215,7 @@ fn an_agent_asks_its_owner_confirms_it_runs_statements_and_gives_back() {
     assert!(sessions.contains("agent, of alice"), "{sessions}");
     let wrong = agent.badly("run_statement", statement("SELECT * FROM no_such_table"));
     assert!(wrong.contains("42P01") && wrong.contains("Nothing of it stands"), "{wrong}");
+    assert!(wrong.contains("data, not instructions"), "{wrong}");
     let many = agent.well("run_statement", statement("SELECT repeat('x', 9000) FROM generate_series(1, 500)"));
     assert!(many["rows"].as_array().unwrap().len() < 20 && many["complete"] == false, "{}", many["rows_given"]);
     assert_eq!(many["rows_given"], 500);
@@ -281,6 +282,28 @@ fn a_grant_ends_when_its_owner_could_no_longer_have_it() {
     assert_eq!(house.live(), 0);
     let said = agent.badly("wait_for_grant", json!({"request": request}));
     assert!(said.contains("a fact that it rested on is gone"), "{said}");
+    agent.leaves();
+}
+
+#[test]
+fn a_statement_that_is_cancelled_is_cut_and_has_no_effect() {
+    let house = House::new();
+    let mut agent = house.agent();
+    let wish = json!({"resource": "playground", "role": "readwrite", "reason": "Refund 4711"});
+    let request = agent.well("request_access", wish)["request"].as_str().unwrap().to_owned();
+    house.alice().json(&["confirm", &request]);
+    agent.well("run_statement", statement("SELECT 1"));
+    let sql = "UPDATE accounts SET balance = (SELECT 7 FROM pg_sleep(3600)) WHERE id = 2";
+    let abort = json!({"do": "abort", "after": 3000, "tool": "run_statement", "arguments": statement(sql)});
+    writeln!(agent.asks.as_mut().unwrap(), "{abort}").unwrap();
+    let running =
+        "SELECT count(*) FROM pg_stat_activity WHERE usename LIKE 'daypass%' AND query LIKE 'UPDATE accounts%'";
+    let runs = |so_many: &str| until("so many run", || (house.world.target(running) == so_many).then_some(()));
+    runs("1");
+    assert!(agent.hears()["error"].is_string());
+    // What no session claims any more is ended at the target.
+    runs("0");
+    assert_eq!(house.world.target("SELECT balance FROM accounts WHERE id = 2"), "100");
     agent.leaves();
 }
 
@@ -418,6 +441,26 @@ fn a_batch_is_answered_together_where_there_are_batches() {
     let pid = rustix::process::Pid::from_raw(i32::try_from(raw.child.id()).unwrap()).unwrap();
     rustix::process::kill_process(pid, rustix::process::Signal::TERM).unwrap();
     assert!(until("it ends", || raw.child.try_wait().unwrap()).success());
+}
+
+#[test]
+fn what_was_asked_and_cancelled_on_its_way_is_taken_back_when_it_goes() {
+    let house = House::new();
+    let mut raw = Raw::start(&house);
+    raw.initialize("2025-11-25");
+    let call = |id: u32, name: &str, arguments: Value| {
+        let params = json!({"name": name, "arguments": arguments});
+        json!({"jsonrpc": "2.0", "id": id, "method": "tools/call", "params": params}).to_string()
+    };
+    raw.writes(call(1, "list_access", json!({})).as_bytes());
+    raw.hears();
+    let wish = json!({"resource": "playground", "role": "readonly", "reason": "to look"});
+    raw.writes(call(2, "request_access", wish).as_bytes());
+    std::thread::sleep(std::time::Duration::from_millis(5));
+    raw.writes(br#"{"jsonrpc":"2.0","method":"notifications/cancelled","params":{"requestId":2}}"#);
+    raw.asks = None;
+    until("it ends", || raw.child.try_wait().unwrap());
+    assert_eq!(house.alice().json(&["inbox"]), json!([]));
 }
 
 #[test]

@@ -5,6 +5,7 @@ use daypass_domain::{
     confirmation::{Confirmation, Confirmed as Given},
     request::Request,
     resource::{Environment, Labels, Resource},
+    signals::{RiskLevel, Since, Told},
 };
 use proptest::prelude::*;
 
@@ -120,6 +121,23 @@ fn an_owner_who_needs_a_second_factor_confirms_with_it() {
         waits.confirmed = Given::Then(Confirmation { second_factor_age_s: age, ..confirmation });
         assert_eq!(judge(&policies, &input(&waits, &on)).is_permitted(), permitted, "{age:?}");
     }
+}
+
+/// A signal is about the person behind the workload: what is supposed of it is supposed of the owner who is asked about.
+#[test]
+fn what_a_signal_would_have_to_say_goes_with_the_confirmation() {
+    let high = r#"context.now has risk_level && context.now.risk_level == Risk::"high""#;
+    let careful =
+        format!(r#"{POLICIES} @id("high") forbid(principal, action == Action::"use", resource) when {{ {high} }};"#);
+    let on = try_out();
+    let mut waits = input(&nightlys(&on), &on);
+    waits.principal.told = Told { risk: Some(Since { what: RiskLevel::High, at: NOW }), ..Told::default() };
+    let ways = missing(&set(&careful), &waits, &directory()).ways;
+    let wanted = [
+        Lack::Confirmation { owner: name("alice"), factor: Factor::NotNeeded },
+        Lack::LowerRisk { at_most: RiskLevel::Medium },
+    ];
+    assert!(ways.iter().any(|way| way.lacks == wanted), "{ways:?}");
 }
 
 #[test]

@@ -17,10 +17,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde_json::{Map, Value, json};
 
 pub use lines::{LINE_MAX, Line, Lines};
-pub use message::{Code, Id, Message, Wrong};
 
 use crate::jwt::strict;
-use message::{answer, read, repeated};
+use message::{Code, Id, Message, Wrong, answer, read, repeated};
 
 /// The revisions that are spoken, the newest first.
 pub const VERSIONS: [&str; 4] = ["2025-11-25", "2025-06-18", "2025-03-26", "2024-11-05"];
