@@ -1,7 +1,7 @@
 //! Doing what a signal says: what takes away acts first and is written after; what informs is written and then judged. // I1
 
 use daypass_domain::{
-    Digest, GrantId, PrincipalId, SignInId, Time, TokenId,
+    Digest, GrantId, PrincipalId, Time, TokenId,
     end::EndCause,
     principal::{Principal, SecondFactor, Standing},
     session::SessionState,
@@ -297,8 +297,8 @@ impl App {
         Ok(())
     }
 
-    /// Everything that somebody is in by, unless they showed a second factor since; tokens that they had made; and whoever
-    /// signs in again shows a second factor before they do anything.
+    /// Everything that somebody is in by, unless they showed a second factor since; the connection secret, tokens that they had
+    /// made; and whoever signs in again shows a second factor before they do anything.
     async fn plan_end_of_credentials(
         &self,
         signal: &Signal<'_>,
@@ -306,12 +306,10 @@ impl App {
         prepared: &mut Prepared,
     ) -> Result<()> {
         let happened = signal.meaning.happened;
-        let mut proven: Vec<SignInId> = Vec::new();
+        let mut proven = false;
         for row in self.store_ref().find::<SignIn>(key::PRINCIPAL, &whose.to_string()).await? {
             match row.value.second_factor {
-                SecondFactor::ShownAt { at } if at > happened && !signal.covers(row.value.since) => {
-                    proven.push(row.value.id);
-                }
+                SecondFactor::ShownAt { at } if at > happened && !signal.covers(row.value.since) => proven = true,
                 SecondFactor::ShownAt { .. } | SecondFactor::NotShown => prepared.commit.delete(&row),
             }
         }
@@ -322,10 +320,10 @@ impl App {
             }
         }
         let factors = self.factors_of(whose).await?;
-        let bar = if proven.is_empty() { factors.value.bar.after_revoking(happened) } else { factors.value.bar };
-        let connection = factors.value.connection.clone().filter(|_| !proven.is_empty());
-        if (bar, &connection) != (factors.value.bar, &factors.value.connection) {
-            let next = Factors { bar, connection, ..factors.value.clone() };
+        let bar = if proven { factors.value.bar } else { factors.value.bar.after_revoking(happened) };
+        // Every sign-in of somebody was given the same connection secret, so those that end know it too.
+        let next = Factors { bar, connection: None, ..factors.value.clone() };
+        if next != factors.value {
             prepared.commit.replace(&factors, &next);
         }
         Ok(())
