@@ -77,7 +77,9 @@ impl App {
         if let Err(refused) = self.answers_what_was_asked(declared, meaning).await? {
             return Ok(Err(refused));
         }
-        let matched = self.match_subject(declared, &set.subject).await?;
+        // What is of the stream names the stream, whom nobody needs to look for.
+        let matched =
+            if meaning.is_of_stream() { Matched::Nobody } else { self.match_subject(declared, &set.subject).await? };
         let signal = Signal { declared, set, meaning, token, jti, matched, received };
         match (matched, meaning.taking) {
             (Matched::Nobody | Matched::Several, _) | (_, Taking::Nothing) => {

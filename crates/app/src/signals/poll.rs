@@ -225,6 +225,7 @@ mod tests {
         streams.answered(&name, at(4), Asked::default(), More::Waiting);
         assert!(streams.begin(&name).is_some() && streams.seen(&name).failing.is_none());
     }
+
     #[test]
     fn of_one_that_sends_only_what_was_refused_is_known_and_of_one_that_was_removed_nothing() {
         let (streams, name) = (Streams::default(), "okta".parse::<Name>().unwrap());
