@@ -325,6 +325,24 @@ async fn what_is_no_signal_of_the_transmitter_is_refused_and_changes_nothing() {
 }
 
 #[tokio::test]
+async fn whoever_guesses_is_slowed_down_and_keeps_no_signal_out() {
+    let house = House::new(Grants::End).await;
+    let token = house.transmitter.token(&house.claims("carol", REVOKED, json!({})));
+    let mut slowed = 0;
+    for _ in 0..60 {
+        match house.world.app.signal_sent("okta", "dpv_wrong", &token, here()).await {
+            Ok(reception) => assert_eq!(err(reception), "authentication_failed"),
+            Err(problem) => {
+                assert!(matches!(problem.kind, ProblemKind::TooMany { .. }), "{problem}");
+                slowed += 1;
+            }
+        }
+    }
+    assert!(slowed >= 20, "forty from an address, and more wait: {slowed}");
+    assert_eq!(house.send(&token).await, Reception::Taken, "from the same address");
+}
+
+#[tokio::test]
 async fn what_cannot_be_checked_now_is_taken_when_it_comes_again() {
     let house = House::new(Grants::End).await;
     let alice = house.world.actor("alice").await;
