@@ -3,7 +3,7 @@
 use daypass_app::{
     changes::Proposal,
     signals::Reception,
-    signin::{Caller, Freshness, SIGN_IN_PREFIX},
+    signin::{Caller, Freshness, SIGN_IN_PREFIX, code_for},
     tokens::{TokenInput, TokenMade},
 };
 use daypass_domain::{
@@ -22,7 +22,7 @@ use serde_json::{Value, json};
 
 use crate::{
     signals::{House, PROVIDER, REVOKED},
-    world::name,
+    world::{PASSWORD, here, name, secret},
 };
 
 const CREDENTIAL: &str = "caep/event-type/credential-change";
@@ -185,6 +185,15 @@ async fn whoever_came_in_by_it_is_out_when_its_owner_enrols_a_second_factor() {
     let given = world.app.connection_secret(&house.comes_in(owner.token.expose()).await).await.unwrap();
     assert_ne!(given.secret.expose(), thief.connection_secret.expose());
     assert!(!house.is_barred("carol").await);
+    // The same by an authenticator.
+    house.says("dave", CREDENTIAL, revoked()).await;
+    let (thief, owner) = (world.sign_in("dave").await, world.sign_in("dave").await);
+    let caller = house.comes_in(owner.token.expose()).await;
+    let begun = world.app.enrol_totp(&caller, secret(PASSWORD)).await.unwrap();
+    let code = code_for(begun.secret.expose(), world.app.now()).unwrap();
+    world.app.confirm_totp(&caller, &code, here()).await.unwrap();
+    assert!(house.is_out(thief.token.expose()).await && house.is_barred("dave").await);
+    assert!(house.comes_in(owner.token.expose()).await.acting(TokenScope::Request).is_ok());
 }
 
 #[tokio::test]
