@@ -39,11 +39,13 @@ fn revoked() -> Value {
 }
 
 impl House {
-    /// Somebody is in by the provider, and showed no second factor: as whoever has their password there comes in. The secret.
+    /// Somebody is in by the provider, in a session of that name there, and showed no second factor: as whoever has their
+    /// password there comes in. The secret.
     async fn by_provider(&self, who: &str, called: &str) -> String {
         let secret = format!("{SIGN_IN_PREFIX}{called}");
         let (now, hash) = (self.world.app.now(), Digest::of(secret.as_bytes()));
         let subject = Digest::of_value("provider subject", &(PROVIDER, who));
+        let session = Some(Digest::of_value("provider session", &(PROVIDER, called)));
         let sign_in = SignIn {
             id: SignInId::new(now, hash.bytes()[..10].try_into().unwrap()),
             principal: self.id(who).await,
@@ -52,7 +54,7 @@ impl House {
             second_factor: SecondFactor::NotShown,
             since: now,
             expires: now + Span::from_mins(60),
-            word: SignInWord::Provider { provider: name("corp"), subject, session: None },
+            word: SignInWord::Provider { provider: name("corp"), subject, session },
         };
         self.has("signin.made", &sign_in).await;
         secret
@@ -131,6 +133,22 @@ async fn a_signal_counts_once_and_ends_nothing_that_began_after_it() {
     house.says("carol", REVOKED, json!({"event_timestamp": happened})).await;
     assert!(house.world.app.authenticate(carol.token.expose()).await.is_ok());
     assert_eq!(house.received().await.len(), 2);
+}
+
+#[tokio::test]
+async fn a_session_that_is_named_alone_means_who_is_in_by_it() {
+    let house = House::new(Grants::End).await;
+    let (hers, more) = (house.by_provider("carol", "hers").await, house.world.sign_in("carol").await);
+    let dave = house.by_provider("dave", "his").await;
+    for (session, outcome) in [("nobodys", "unmatched"), ("hers", "sessions_ended")] {
+        assert!(!house.is_out(&hers).await);
+        let mut claims = house.claims("", REVOKED, json!({}));
+        claims["sub_id"] = json!({"format": "complex", "session": {"format": "opaque", "id": session}});
+        assert_eq!(house.send(&house.transmitter.token(&claims)).await, Reception::Taken);
+        assert_eq!(house.last().await, outcome);
+    }
+    assert!(house.is_out(&hers).await && house.is_out(more.token.expose()).await, "all of hers");
+    assert!(!house.is_out(&dave).await);
 }
 
 #[tokio::test]

@@ -18,6 +18,7 @@ use daypass_domain::{
 use daypass_ports::{
     record::{Commit, Entry, RetentionClass, Stored},
     rows::Link,
+    signals::StreamState,
     store::Store,
 };
 use daypass_testkit::transmitter::{AUDIENCE, Signed, Transmitter};
@@ -376,7 +377,13 @@ async fn a_verification_says_what_was_given_for_it() {
     assert_eq!(house.send(&stream(json!({}))).await, Reception::Taken);
     let alice = house.world.actor("alice").await;
     let seen = house.world.app.transmitters(&alice).await.unwrap().remove(0);
-    assert_eq!((seen.verified, seen.signals), (None, 1));
+    assert_eq!((seen.verified, seen.signals, seen.state), (None, 1, StreamState::Enabled));
+    // What it says of the stream itself is shown.
+    let mut paused = house.claims("", "ssf/event-type/stream-updated", json!({"status": "paused"}));
+    paused["sub_id"] = json!({"format": "opaque", "id": "stream-1"});
+    assert_eq!(house.send(&house.transmitter.token(&paused)).await, Reception::Taken);
+    let seen = house.world.app.transmitters(&alice).await.unwrap().remove(0);
+    assert_eq!((seen.signals, seen.state, house.last().await), (2, StreamState::Paused, "stream"));
     // This one doesn't offer to be asked; that is said.
     let asked = house.world.app.verify_signals(&alice, &name("okta")).await.unwrap_err();
     assert_eq!((asked.kind, asked.code), (ProblemKind::Unavailable, "transmitter_away"), "{asked}");
