@@ -173,7 +173,7 @@ impl App {
         };
         prepared.commit.expect_none(RowKind::Signal, &Received::id_of(name, &signal.jti));
         prepared.commit.put(&row);
-        self.note_on_stream(signal, &mut prepared).await?;
+        self.change_stream(name, &mut prepared.commit, |stream| signal.note_on(stream)).await?;
         let mut ids = vec![("transmitter", name.to_string()), ("outcome", outcome.word().to_owned())];
         ids.extend(outcome.principal().map(|id| ("principal", id.to_string())));
         let entry = administration(event::SIGNAL_RECEIVED, ids, settings.value.region.clone(), vec![part]);
@@ -331,29 +331,6 @@ impl App {
         Ok(())
     }
 
-    async fn note_on_stream(&self, signal: &Signal<'_>, prepared: &mut Prepared) -> Result<()> {
-        let name = &signal.declared.name;
-        let row = self.store_ref().get::<Stream>(name.as_str()).await?;
-        let mut next = row.as_ref().map_or_else(|| Stream::new(name.clone()), |row| row.value.clone());
-        next.signals += 1;
-        next.heard = next.heard.max(Some(signal.received));
-        for said in &signal.meaning.stream {
-            match said {
-                OfStream::Is(state) => next.state = *state,
-                OfStream::Verified { state: Some(_) } => next.verified = Some(signal.received),
-                OfStream::Verified { state: None } => {}
-            }
-        }
-        match &row {
-            Some(row) => prepared.commit.replace(row, &next),
-            None => {
-                prepared.commit.expect_none(RowKind::SignalStream, name.as_str());
-                prepared.commit.put(&next);
-            }
-        }
-        Ok(())
-    }
-
     /// A verification that says a state must say the one that was given (SSF 1.0, "Verification Event").
     async fn answers_what_was_asked(
         &self,
@@ -413,6 +390,18 @@ impl App {
 }
 
 impl Signal<'_> {
+    fn note_on(&self, stream: &mut Stream) {
+        stream.signals += 1;
+        stream.heard = stream.heard.max(Some(self.received));
+        for said in &self.meaning.stream {
+            match said {
+                OfStream::Is(state) => stream.state = *state,
+                OfStream::Verified { state: Some(_) } => stream.verified = Some(self.received),
+                OfStream::Verified { state: None } => {}
+            }
+        }
+    }
+
     /// Whether something that began then was there when it happened. What came later isn't touched by what is older.
     fn covers(&self, began: Time) -> bool {
         began <= self.meaning.happened + CLOCK_SKEW
