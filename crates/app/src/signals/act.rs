@@ -89,7 +89,7 @@ impl App {
             (Matched::Person(whom), Taking::Account) => {
                 let disabled = self.cut_around(whom, self.write(&signal, Taking::Account)).await;
                 match disabled {
-                    // The last who can administer isn't disabled by anybody's word; what they hold ends all the same.
+                    // The last who can administer isn't disabled by anybody's word: as of a revoked credential, all ends.
                     Err(Problem { kind: ProblemKind::Conflict, code: "last_administrator", .. }) => {
                         self.end_sign_ins(&signal, whom).await?;
                     }

@@ -132,6 +132,8 @@ impl App {
             totp.confirmed = Enrolment::Done;
         }
         let mut commit = Commit::default();
+        // A sign-in that was taken meanwhile enrols nothing, and lifts no bar.
+        commit.expect(&self.sign_in_row(sign_in).await?);
         self.lift(&mut next, self.now(), Some(sign_in), &mut commit).await?;
         next.bar = Bar::None;
         commit.replace(&read, &next);
