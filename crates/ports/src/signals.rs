@@ -148,7 +148,7 @@ pub enum Outcome {
         #[serde(default, skip_serializing_if = "Option::is_none")]
         heard: Option<Hearing>,
     },
-    /// It would have disabled the last who can administer: their sign-ins ended, and their account goes on.
+    /// It would have disabled the last who can administer: it was taken as if a credential of theirs were revoked.
     Spared {
         /// Whom.
         principal: PrincipalId,

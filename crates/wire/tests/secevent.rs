@@ -5,7 +5,7 @@ use daypass_wire::{
     jwt::BadToken,
     secevent::{
         BadSet, Identifier, Set, Subject, What,
-        event::{BASE, Compliance, CredentialChange, Risk, RiskOf},
+        event::{BASE, Compliance, CredentialChange, Risk, RiskOf, Stream},
         poll::{Answered, Asked, More, Refused},
     },
 };
@@ -131,11 +131,13 @@ fn events_are_what_their_standards_call_them() {
         of("risc/event-type/credential-compromise", json!({"credential_type": "password"})),
         What::CredentialCompromise
     );
+    assert_eq!(of("risc/event-type/account-credential-change-required", json!({})), What::CredentialChangeRequired);
     let change =
         |word: &str| of("caep/event-type/credential-change", json!({"credential_type": "pin", "change_type": word}));
     assert_eq!(change("revoke"), What::CredentialChange(CredentialChange::Revoked));
     assert_eq!(change("delete"), What::CredentialChange(CredentialChange::Deleted));
     assert_eq!(change("create"), What::CredentialChange(CredentialChange::Created));
+    assert_eq!(change("update"), What::CredentialChange(CredentialChange::Updated));
     let level = json!({"namespace": "NIST-AAL", "current_level": "nist-aal2", "previous_level": "nist-aal1"});
     let said = What::AssuranceLevel { namespace: Some("NIST-AAL".into()), level: "nist-aal2".into() };
     assert_eq!(of("caep/event-type/assurance-level-change", level), said);
@@ -151,7 +153,12 @@ fn events_are_what_their_standards_call_them() {
     assert_eq!(of("caep/event-type/risk-level-change", risk("TENANT")), said(RiskOf::Many));
     let said = What::Verification { state: Some("VGhpcyBpcw==".into()) };
     assert_eq!(of("ssf/event-type/verification", json!({"state": "VGhpcyBpcw=="})), said);
-    assert_eq!(of("ssf/event-type/verification", json!({})), What::Verification { state: None });
+    for name in ["ssf", "sse"] {
+        assert_eq!(of(&format!("{name}/event-type/verification"), json!({})), What::Verification { state: None });
+    }
+    for (word, state) in [("enabled", Stream::Enabled), ("paused", Stream::Paused), ("disabled", Stream::Disabled)] {
+        assert_eq!(of("ssf/event-type/stream-updated", json!({"status": word})), What::StreamUpdated(state));
+    }
     // What isn't known is passed over, whatever it says.
     assert_eq!(of("caep/event-type/session-presented", json!({"event_timestamp": "x"})), What::Other);
     for (kind, fields) in [
@@ -163,6 +170,7 @@ fn events_are_what_their_standards_call_them() {
         ("caep/event-type/assurance-level-change", json!({"current_level": 2})),
         ("caep/event-type/session-revoked", json!({"event_timestamp": "yesterday"})),
         ("ssf/event-type/verification", json!({"state": 7})),
+        ("ssf/event-type/stream-updated", json!({"status": "gone"})),
     ] {
         assert!(matches!(event(kind, fields.clone()), Err(BadSet::Event { .. })), "{kind} {fields}");
     }

@@ -1,7 +1,7 @@
 //! Doing what a signal says: what takes away acts first and is written after; what informs is written and then judged. // I1
 
 use daypass_domain::{
-    Digest, GrantId, PrincipalId, SignInId, Time, TokenId,
+    Digest, GrantId, PrincipalId, Time, TokenId,
     end::EndCause,
     principal::{Principal, SecondFactor, Standing},
     session::SessionState,
@@ -77,7 +77,9 @@ impl App {
         if let Err(refused) = self.answers_what_was_asked(declared, meaning).await? {
             return Ok(Err(refused));
         }
-        let matched = self.match_subject(declared, &set.subject).await?;
+        // What is of the stream names the stream, whom nobody needs to look for.
+        let matched =
+            if meaning.is_of_stream() { Matched::Nobody } else { self.match_subject(declared, &set.subject).await? };
         let signal = Signal { declared, set, meaning, token, jti, matched, received };
         match (matched, meaning.taking) {
             (Matched::Nobody | Matched::Several, _) | (_, Taking::Nothing) => {
@@ -87,7 +89,7 @@ impl App {
             (Matched::Person(whom), Taking::Account) => {
                 let disabled = self.cut_around(whom, self.write(&signal, Taking::Account)).await;
                 match disabled {
-                    // The last who can administer isn't disabled by anybody's word; what they hold ends all the same.
+                    // The last who can administer isn't disabled by anybody's word: as of a revoked credential, all ends.
                     Err(Problem { kind: ProblemKind::Conflict, code: "last_administrator", .. }) => {
                         self.end_sign_ins(&signal, whom).await?;
                     }
@@ -171,7 +173,7 @@ impl App {
         };
         prepared.commit.expect_none(RowKind::Signal, &Received::id_of(name, &signal.jti));
         prepared.commit.put(&row);
-        self.note_on_stream(signal, &mut prepared).await?;
+        self.change_stream(name, &mut prepared.commit, |stream| signal.note_on(stream)).await?;
         let mut ids = vec![("transmitter", name.to_string()), ("outcome", outcome.word().to_owned())];
         ids.extend(outcome.principal().map(|id| ("principal", id.to_string())));
         let entry = administration(event::SIGNAL_RECEIVED, ids, settings.value.region.clone(), vec![part]);
@@ -297,8 +299,8 @@ impl App {
         Ok(())
     }
 
-    /// Everything that somebody is in by, unless they showed a second factor since; tokens that they had made; and whoever
-    /// signs in again shows a second factor before they do anything.
+    /// Everything that somebody is in by, unless they showed a second factor since; the connection secret, tokens that they had
+    /// made; and whoever signs in again shows a second factor before they do anything.
     async fn plan_end_of_credentials(
         &self,
         signal: &Signal<'_>,
@@ -306,12 +308,10 @@ impl App {
         prepared: &mut Prepared,
     ) -> Result<()> {
         let happened = signal.meaning.happened;
-        let mut proven: Vec<SignInId> = Vec::new();
+        let mut proven = false;
         for row in self.store_ref().find::<SignIn>(key::PRINCIPAL, &whose.to_string()).await? {
             match row.value.second_factor {
-                SecondFactor::ShownAt { at } if at > happened && !signal.covers(row.value.since) => {
-                    proven.push(row.value.id);
-                }
+                SecondFactor::ShownAt { at } if at > happened && !signal.covers(row.value.since) => proven = true,
                 SecondFactor::ShownAt { .. } | SecondFactor::NotShown => prepared.commit.delete(&row),
             }
         }
@@ -322,34 +322,11 @@ impl App {
             }
         }
         let factors = self.factors_of(whose).await?;
-        let bar = if proven.is_empty() { factors.value.bar.after_revoking(happened) } else { factors.value.bar };
-        let connection = factors.value.connection.clone().filter(|_| !proven.is_empty());
-        if (bar, &connection) != (factors.value.bar, &factors.value.connection) {
-            let next = Factors { bar, connection, ..factors.value.clone() };
+        let bar = if proven { factors.value.bar } else { factors.value.bar.after_revoking(happened) };
+        // Every sign-in of somebody was given the same connection secret, so those that end know it too.
+        let next = Factors { bar, connection: None, ..factors.value.clone() };
+        if next != factors.value {
             prepared.commit.replace(&factors, &next);
-        }
-        Ok(())
-    }
-
-    async fn note_on_stream(&self, signal: &Signal<'_>, prepared: &mut Prepared) -> Result<()> {
-        let name = &signal.declared.name;
-        let row = self.store_ref().get::<Stream>(name.as_str()).await?;
-        let mut next = row.as_ref().map_or_else(|| Stream::new(name.clone()), |row| row.value.clone());
-        next.signals += 1;
-        next.heard = next.heard.max(Some(signal.received));
-        for said in &signal.meaning.stream {
-            match said {
-                OfStream::Is(state) => next.state = *state,
-                OfStream::Verified { state: Some(_) } => next.verified = Some(signal.received),
-                OfStream::Verified { state: None } => {}
-            }
-        }
-        match &row {
-            Some(row) => prepared.commit.replace(row, &next),
-            None => {
-                prepared.commit.expect_none(RowKind::SignalStream, name.as_str());
-                prepared.commit.put(&next);
-            }
         }
         Ok(())
     }
@@ -413,6 +390,18 @@ impl App {
 }
 
 impl Signal<'_> {
+    fn note_on(&self, stream: &mut Stream) {
+        stream.signals += 1;
+        stream.heard = stream.heard.max(Some(self.received));
+        for said in &self.meaning.stream {
+            match said {
+                OfStream::Is(state) => stream.state = *state,
+                OfStream::Verified { state: Some(_) } => stream.verified = Some(self.received),
+                OfStream::Verified { state: None } => {}
+            }
+        }
+    }
+
     /// Whether something that began then was there when it happened. What came later isn't touched by what is older.
     fn covers(&self, began: Time) -> bool {
         began <= self.meaning.happened + CLOCK_SKEW

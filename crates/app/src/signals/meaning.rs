@@ -17,7 +17,7 @@ use super::Refused;
 pub(super) struct Meaning {
     /// What it takes: the most that any of its events does.
     pub taking: Taking,
-    /// When what it takes for happened. What began after that stays.
+    /// When what it takes for happened, the last of it. What began after that stays.
     pub happened: Time,
     /// What it says holds, and since when.
     pub facts: Vec<(Fact, Time)>,
@@ -59,8 +59,10 @@ impl Meaning {
     fn add(&mut self, Event { what, at_us }: &Event, received: Time) -> Result<(), Refused> {
         let at = Time::from_micros(*at_us).min(received);
         let taking = taking(what);
-        if taking > self.taking {
-            (self.taking, self.happened) = (taking, at);
+        if taking > Taking::Nothing {
+            // Of several events the most is taken, of what there was when the last of them happened.
+            self.happened = if self.taking == Taking::Nothing { at } else { self.happened.max(at) };
+            self.taking = self.taking.max(taking);
         }
         match what {
             What::AssuranceLevel { namespace, level } => {

@@ -32,8 +32,8 @@ mod verify;
 
 use daypass_domain::{Name, PayloadId, Time, signals::Transmitter};
 use daypass_ports::{
-    record::Read,
-    signals::{Declared, StreamState},
+    record::{Commit, Kind as RowKind, Read},
+    signals::{Declared, Stream, StreamState},
 };
 use serde::{Deserialize, Serialize};
 
@@ -122,6 +122,26 @@ impl App {
     /// The declaration of a transmitter.
     pub(crate) async fn declared(&self, name: &Name) -> Result<Option<Read<Declared>>> {
         Ok(self.store_ref().get::<Declared>(name.as_str()).await?)
+    }
+
+    /// Changes what is known of a transmitter's stream.
+    async fn change_stream(
+        &self,
+        name: &Name,
+        commit: &mut Commit,
+        change: impl FnOnce(&mut Stream) + Send,
+    ) -> Result<()> {
+        let row = self.store_ref().get::<Stream>(name.as_str()).await?;
+        let mut next = row.as_ref().map_or_else(|| Stream::new(name.clone()), |row| row.value.clone());
+        change(&mut next);
+        match &row {
+            Some(row) => commit.replace(row, &next),
+            None => {
+                commit.expect_none(RowKind::SignalStream, name.as_str());
+                commit.put(&next);
+            }
+        }
+        Ok(())
     }
 
     pub(crate) async fn declared_named(&self, name: &Name) -> Result<Read<Declared>> {

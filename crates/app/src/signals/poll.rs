@@ -9,7 +9,10 @@ use std::{
 };
 
 use daypass_domain::{Name, Time};
-use daypass_ports::signals::{Declared, Listener};
+use daypass_ports::{
+    record::Read,
+    signals::{Declared, Listener},
+};
 use daypass_wire::secevent::poll::{Asked, More};
 use tokio::time::Instant;
 
@@ -71,6 +74,20 @@ impl Streams {
         self.all().entry(name.clone()).or_default().seen.refused = Some(view);
     }
 
+    /// Only of those that are declared is anything known, and of those that send, only what was refused of them.
+    fn keep(&self, declared: &[Read<Declared>]) {
+        let asked =
+            |name: &Name| declared.iter().find(|read| read.value.name == *name).map(|read| is_asked(&read.value));
+        self.all().retain(|name, state| {
+            let asked = asked(name);
+            if asked == Some(false) {
+                let refused = state.seen.refused.take();
+                *state = State { seen: Seen { refused, ..Seen::default() }, ..State::default() };
+            }
+            asked.is_some()
+        });
+    }
+
     /// What to tell one that is to be asked now; nothing when it isn't, or somebody asks already.
     fn begin(&self, name: &Name) -> Option<Asked> {
         let mut all = self.all();
@@ -111,6 +128,7 @@ impl App {
         loop {
             match self.store_ref().all::<Declared>().await {
                 Ok(all) => {
+                    self.streams.keep(&all);
                     for declared in all {
                         Arc::clone(&self).ask_if_due(declared.value);
                     }
@@ -122,8 +140,9 @@ impl App {
     }
 
     fn ask_if_due(self: Arc<Self>, declared: Declared) {
-        // One that can't be understood isn't asked; it couldn't have been declared.
-        let Ok(Some(_)) = declared.transmitter.polled_at() else { return };
+        if !is_asked(&declared) {
+            return;
+        }
         let Some(asked) = self.streams.begin(&declared.name) else { return };
         // Each on a task of its own: one that doesn't answer keeps no other waiting.
         tokio::spawn(async move {
@@ -177,8 +196,14 @@ impl App {
     }
 }
 
+/// Whether it is asked. One that can't be understood isn't; it couldn't have been declared.
+fn is_asked(declared: &Declared) -> bool {
+    matches!(declared.transmitter.polled_at(), Ok(Some(_)))
+}
+
 #[cfg(test)]
 mod tests {
+    use daypass_domain::signals::{Delivery, Grants, Transmitter};
     use daypass_wire::secevent::poll;
 
     use super::*;
@@ -199,5 +224,36 @@ mod tests {
         assert_eq!(streams.seen(&name).failing.map(|f| f.since), Some(at(2)));
         streams.answered(&name, at(4), Asked::default(), More::Waiting);
         assert!(streams.begin(&name).is_some() && streams.seen(&name).failing.is_none());
+    }
+
+    #[test]
+    fn of_one_that_sends_only_what_was_refused_is_known_and_of_one_that_was_removed_nothing() {
+        let (streams, name) = (Streams::default(), "okta".parse::<Name>().unwrap());
+        let declared = |delivery| {
+            let transmitter = Transmitter {
+                issuer: "https://t.example".into(),
+                jwks: None,
+                algorithms: ["RS256".to_owned()].into(),
+                authorities: None,
+                audience: "https://daypass.example".into(),
+                delivery,
+                stream: None,
+                credential: None,
+                provider: Some(name.clone()),
+                directory: None,
+                grants: Grants::End,
+            };
+            [Read { value: Declared { name: name.clone(), transmitter, bearer: None }, version: 1 }]
+        };
+        let at = |n| Time::from_micros(n);
+        assert!(streams.begin(&name).is_some());
+        streams.failed(&name, at(1), Asked::default(), &Problem::unavailable("it is away"));
+        streams.refused(&name, at(2), &Refused::new(Refused::STATE, "no"));
+        streams.keep(&declared(Delivery::Poll { url: "https://t.example/poll".into() }));
+        assert!(streams.seen(&name).failing.is_some());
+        streams.keep(&declared(Delivery::Push));
+        assert!(streams.seen(&name).failing.is_none() && streams.seen(&name).refused.is_some());
+        streams.keep(&[]);
+        assert!(streams.seen(&name).refused.is_none());
     }
 }

@@ -55,15 +55,15 @@ impl App {
     /// # Errors
     /// When it can't be looked at or made durable now: then the transmitter sends it again.
     pub async fn signal_sent(&self, name: &str, bearer: &str, token: &str, peer: IpAddr) -> Result<Reception> {
-        self.limits.take_for_code(peer, self.clock.boot())?;
         let Some(declared) = self.shown(name, bearer).await? else {
+            // Only what is wrong is counted: behind one proxy, who guesses mustn't keep out what takes away.
+            self.limits.take_for_code(peer, self.clock.boot())?;
             // A transmitter that isn't declared looks like a wrong secret.
             return Ok(Reception::Refused(Refused::new(
                 Refused::AUTHENTICATION,
                 "no transmitter is known by this address and this bearer secret: use those that `daypass signals add` gave",
             )));
         };
-        self.limits.give_back_code(peer, self.clock.boot());
         self.take_signal(&declared, token).await
     }
 

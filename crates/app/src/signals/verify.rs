@@ -2,8 +2,8 @@
 
 use daypass_domain::{Digest, Name, Time, principal::Actor};
 use daypass_ports::{
-    record::{Commit, Kind as RowKind},
-    signals::{Listener, Stream, Verifying},
+    record::Commit,
+    signals::{Listener, Verifying},
 };
 
 use super::receive::away;
@@ -46,18 +46,10 @@ impl App {
     async fn try_note_asked(&self, actor: &Actor, name: &Name, state: &str) -> Result<Time> {
         let now = self.now();
         let declared = self.declared_named(name).await?;
-        let row = self.store_ref().get::<Stream>(name.as_str()).await?;
-        let mut next = row.as_ref().map_or_else(|| Stream::new(name.clone()), |row| row.value.clone());
-        next.asked = Some(Verifying { at: now, state: Digest::of(state.as_bytes()) });
+        let asked = Verifying { at: now, state: Digest::of(state.as_bytes()) };
         let mut commit = Commit::default();
         commit.expect(&declared);
-        match &row {
-            Some(row) => commit.replace(row, &next),
-            None => {
-                commit.expect_none(RowKind::SignalStream, name.as_str());
-                commit.put(&next);
-            }
-        }
+        self.change_stream(name, &mut commit, |stream| stream.asked = Some(asked)).await?;
         let ids = vec![("transmitter", name.to_string()), ("principal", actor.principal.to_string())];
         commit.entry(administration(event::SIGNALS_VERIFYING, ids, self.region().await?, Vec::new()));
         Ok(self.commit(commit, now).await?.into_effect())

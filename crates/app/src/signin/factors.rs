@@ -8,7 +8,7 @@
 
 use std::collections::BTreeSet;
 
-use daypass_domain::{Name, PasskeyId, PrincipalId, Time};
+use daypass_domain::{Name, PasskeyId, PrincipalId, SignInId, Time};
 use daypass_ports::{
     record::{Commit, Read},
     rows::{Bar, Enrolment, Factors, PasskeyUse, SignIn, Totp, Way, key},
@@ -103,15 +103,15 @@ impl App {
     /// # Errors
     /// When the code is wrong, or no enrolment was begun.
     pub async fn confirm_totp(&self, caller: &Caller, code: &str, peer: std::net::IpAddr) -> Result<()> {
-        caller.sign_in()?;
+        let sign_in = caller.sign_in()?;
         let name = self.principal(caller.principal()).await?.value.name;
         self.limits.take(name.as_str(), peer, self.clock.boot())?;
-        retry_stale!(self.try_confirm_totp(caller.principal(), code).await)?;
+        retry_stale!(self.try_confirm_totp(caller.principal(), sign_in, code).await)?;
         self.limits.give_back(name.as_str(), peer, self.clock.boot());
         Ok(())
     }
 
-    async fn try_confirm_totp(&self, id: PrincipalId, code: &str) -> Result<()> {
+    async fn try_confirm_totp(&self, id: PrincipalId, sign_in: SignInId, code: &str) -> Result<()> {
         let read = self.factors_of(id).await?;
         let mut next = read.value.clone();
         match next.totp.as_ref().map(|t| t.confirmed) {
@@ -131,8 +131,11 @@ impl App {
         if let Some(totp) = next.totp.as_mut() {
             totp.confirmed = Enrolment::Done;
         }
-        next.bar = Bar::None;
         let mut commit = Commit::default();
+        // A sign-in that was taken meanwhile enrols nothing, and lifts no bar.
+        commit.expect(&self.sign_in_row(sign_in).await?);
+        self.lift(&mut next, self.now(), Some(sign_in), &mut commit).await?;
+        next.bar = Bar::None;
         commit.replace(&read, &next);
         let ids = vec![("principal", id.to_string()), ("enrolment", "done".to_owned())];
         commit.entry(administration(event::FACTOR_ENROLLED, ids, self.region().await?, Vec::new()));

@@ -1,7 +1,7 @@
 //! Passkeys: enrolling, removing, and taking what one says. What is checked of an answer is `ports::webauthn`'s; here is
 //! who may begin what, that it is finished once and in time by who began it, and what is written down.
 
-use daypass_domain::{Name, PasskeyId, PrincipalId, Time};
+use daypass_domain::{Name, PasskeyId, PrincipalId, SignInId, Time};
 use daypass_ports::{
     record::Commit,
     rows::{Bar, Factors, Passkey, PasskeyUse},
@@ -73,11 +73,11 @@ impl App {
         let now = self.now();
         let id = PasskeyId::new(now, self.id_bytes());
         let passkey = Passkey { id, name, credential, enrolled: now, last: PasskeyUse::Never };
-        retry_stale!(self.try_finish_passkey(caller.principal(), &passkey).await)?;
+        retry_stale!(self.try_finish_passkey(caller.principal(), sign_in, &passkey).await)?;
         Ok(id)
     }
 
-    async fn try_finish_passkey(&self, principal: PrincipalId, passkey: &Passkey) -> Result<()> {
+    async fn try_finish_passkey(&self, principal: PrincipalId, sign_in: SignInId, passkey: &Passkey) -> Result<()> {
         let read = self.factors_of(principal).await?;
         must_have_room(&read.value)?;
         if read.value.passkeys.iter().any(|kept| kept.name == passkey.name) {
@@ -86,8 +86,11 @@ impl App {
         }
         let mut next = read.value.clone();
         next.passkeys.push(passkey.clone());
-        next.bar = Bar::None;
         let mut commit = Commit::default();
+        // A sign-in that was taken meanwhile enrols nothing, and lifts no bar.
+        commit.expect(&self.sign_in_row(sign_in).await?);
+        self.lift(&mut next, self.now(), Some(sign_in), &mut commit).await?;
+        next.bar = Bar::None;
         commit.replace(&read, &next);
         let ids = vec![("principal", principal.to_string()), ("passkey", passkey.id.to_string())];
         commit.entry(administration(event::FACTOR_ENROLLED, ids, self.region().await?, Vec::new()));

@@ -126,8 +126,9 @@ impl App {
         }
     }
 
-    /// Lifts the bar of who shows a second factor after a credential of theirs was revoked. The sign-ins in which none was
-    /// shown end with it: whoever came in by the old credential isn't let through by who has the other one.
+    /// Lifts the bar of who shows a second factor, or enrols one, after a credential of theirs was revoked. The sign-ins in which
+    /// none was shown end with it, and so does the connection secret, which each of them was given: whoever came in by the old
+    /// credential isn't let through by who has the other one.
     pub(super) async fn lift(
         &self,
         factors: &mut Factors,
@@ -140,6 +141,7 @@ impl App {
             return Ok(());
         }
         factors.bar = after;
+        factors.connection = None;
         for row in self.store_ref().find::<SignIn>(key::PRINCIPAL, &factors.principal.to_string()).await? {
             if Some(row.value.id) != keep {
                 commit.delete(&row);

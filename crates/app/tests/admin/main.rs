@@ -10,6 +10,7 @@ mod notices;
 mod people;
 mod policies;
 mod resources;
+mod signalled;
 mod signals;
 mod signin;
 mod start;

@@ -7,18 +7,18 @@ use daypass_app::{
     changes::{Handed, Mode, Outcome, Proposal},
     request,
     signals::{Bearer, Reception, SignalView},
-    tokens::{TokenInput, TokenMade},
 };
 use daypass_domain::{
     Digest, GrantId, Name, PrincipalId, Span,
     end::EndCause,
     grant::GrantState,
-    principal::{Actor, Standing},
+    principal::Actor,
     signals::{Delivery, Grants, Transmitter as Declaration},
 };
 use daypass_ports::{
-    record::{Commit, Entry, RetentionClass},
-    rows::{Link, TokenScope},
+    record::{Commit, Entry, RetentionClass, Stored},
+    rows::Link,
+    signals::StreamState,
     store::Store,
 };
 use daypass_testkit::transmitter::{AUDIENCE, Signed, Transmitter};
@@ -26,18 +26,16 @@ use serde_json::{Value, json};
 
 use crate::world::{World, asking, here, name, pending};
 
-const PROVIDER: &str = "https://login.corp.example";
-const REVOKED: &str = "caep/event-type/session-revoked";
-const CREDENTIAL: &str = "caep/event-type/credential-change";
+pub const PROVIDER: &str = "https://login.corp.example";
+pub const REVOKED: &str = "caep/event-type/session-revoked";
 const RISK: &str = "caep/event-type/risk-level-change";
 const DEVICE: &str = "caep/event-type/device-compliance-change";
-const DISABLED: &str = "risc/event-type/account-disabled";
-const ENABLED: &str = "risc/event-type/account-enabled";
 const VERIFICATION: &str = "ssf/event-type/verification";
 
-struct House {
-    world: World,
-    transmitter: Transmitter,
+/// An installation with a transmitter that is heard.
+pub struct House {
+    pub world: World,
+    pub transmitter: Transmitter,
     bearer: String,
     next: AtomicU64,
 }
@@ -65,7 +63,7 @@ fn declare(issuer: &str, grants: Grants) -> Proposal {
 
 impl House {
     /// Alice administers; carol and dave sign in by the provider as subjects of their names; a transmitter speaks of both.
-    async fn new(grants: Grants) -> Self {
+    pub async fn new(grants: Grants) -> Self {
         let world = World::new().await;
         world.lab().await;
         let alice = world.actor("alice").await;
@@ -86,167 +84,66 @@ impl House {
 
     /// As if they had signed in by the provider once.
     async fn link(&self, who: &str, subject: &str) {
+        let subject = Digest::of_value("provider subject", &(PROVIDER, subject));
+        let issuer = Digest::of_value("provider issuer", &PROVIDER);
+        self.has("principal.linked", &Link { subject, issuer, principal: self.id(who).await }).await;
+    }
+
+    /// A row is as if a use case had made it.
+    pub async fn has<T: Stored>(&self, event: &'static str, row: &T) {
         let mut commit = Commit::default();
-        commit.put(&Link {
-            subject: Digest::of_value("provider subject", &(PROVIDER, subject)),
-            issuer: Digest::of_value("provider issuer", &PROVIDER),
-            principal: self.id(who).await,
-        });
+        commit.put(row);
         let (region, retention) = (name("local"), RetentionClass::Administration);
         let (ids, parts) = (Vec::new(), Vec::new());
-        commit.entry(Entry { event: "principal.linked", ids, region, retention, parts });
+        commit.entry(Entry { event, ids, region, retention, parts });
         self.world.store.append(commit).await.unwrap();
     }
 
-    async fn id(&self, who: &str) -> PrincipalId {
+    pub async fn id(&self, who: &str) -> PrincipalId {
         self.world.app.principal_named(who).await.unwrap().value.id
     }
 
-    fn now(&self) -> i64 {
+    pub fn now(&self) -> i64 {
         self.world.app.time().micros() / 1_000_000
     }
 
-    fn claims(&self, who: &str, event: &str, fields: Value) -> Value {
+    pub fn claims(&self, who: &str, event: &str, fields: Value) -> Value {
         let jti = format!("jti-{}", self.next.fetch_add(1, Ordering::Relaxed));
         let subject = json!({"format": "iss_sub", "iss": PROVIDER, "sub": who});
         self.transmitter.claims(self.now(), &jti, subject, event, fields)
     }
 
-    async fn send(&self, token: &str) -> Reception {
+    pub async fn send(&self, token: &str) -> Reception {
         // Signals are shown in the order in which they came, by the millisecond.
         self.world.later(Span::from_micros(1_000));
         self.world.app.signal_sent("okta", &self.bearer, token, here()).await.unwrap()
     }
 
     /// It must be taken.
-    async fn says(&self, who: &str, event: &str, fields: Value) {
+    pub async fn says(&self, who: &str, event: &str, fields: Value) {
         let token = self.transmitter.token(&self.claims(who, event, fields));
         assert_eq!(self.send(&token).await, Reception::Taken, "{event}");
     }
 
-    async fn received(&self) -> Vec<SignalView> {
+    pub async fn received(&self) -> Vec<SignalView> {
         let alice = self.world.actor("alice").await;
         self.world.app.signals_of(&alice, &name("okta")).await.unwrap()
     }
 
-    async fn last(&self) -> &'static str {
+    pub async fn last(&self) -> &'static str {
         self.received().await.last().unwrap().outcome
     }
 
-    async fn cause(&self, grant: GrantId) -> EndCause {
+    pub async fn cause(&self, grant: GrantId) -> EndCause {
         match self.world.grant_row(grant).await.state {
             GrantState::Ending { cause, .. } | GrantState::Ended { cause, .. } => cause,
             live @ (GrantState::Scheduled { .. } | GrantState::Active { .. }) => panic!("{live:?}"),
         }
     }
 
-    async fn is_live(&self, grant: GrantId) -> bool {
+    pub async fn is_live(&self, grant: GrantId) -> bool {
         matches!(self.world.grant_row(grant).await.state, GrantState::Active { .. })
     }
-}
-
-fn signalled() -> EndCause {
-    EndCause::Signalled { transmitter: name("okta") }
-}
-
-#[tokio::test]
-async fn revoked_sessions_end_sign_ins_and_grants_of_that_person_and_of_nobody_else() {
-    let house = House::new(Grants::End).await;
-    let (carol, dave) = (house.world.sign_in("carol").await, house.world.sign_in("dave").await);
-    let (of_carol, of_dave) = (house.world.grant("carol").await, house.world.grant("dave").await);
-    house.says("carol", REVOKED, json!({"event_timestamp": house.now(), "initiating_entity": "admin"})).await;
-    assert!(house.world.app.authenticate(carol.token.expose()).await.is_err());
-    assert!(house.world.app.authenticate(dave.token.expose()).await.is_ok());
-    assert_eq!(house.cause(of_carol).await, signalled());
-    assert!(house.is_live(of_dave).await);
-    assert_eq!(house.last().await, "sessions_ended");
-    // Nobody is disabled by it: whoever signs in again is in.
-    house.world.sign_in("carol").await;
-}
-
-#[tokio::test]
-async fn grants_go_on_where_that_was_declared() {
-    let house = House::new(Grants::Keep).await;
-    let carol = house.world.sign_in("carol").await;
-    let grant = house.world.grant("carol").await;
-    house.says("carol", REVOKED, json!({})).await;
-    assert!(house.world.app.authenticate(carol.token.expose()).await.is_err());
-    assert!(house.is_live(grant).await);
-}
-
-#[tokio::test]
-async fn a_signal_counts_once_and_ends_nothing_that_began_after_it() {
-    let house = House::new(Grants::End).await;
-    let token = house.transmitter.token(&house.claims("carol", REVOKED, json!({})));
-    assert_eq!(house.send(&token).await, Reception::Taken);
-    let entries = house.world.count("signal.received").await;
-    let carol = house.world.sign_in("carol").await;
-    // The same again, as a transmitter sends that heard no answer.
-    assert_eq!(house.send(&token).await, Reception::Taken);
-    assert_eq!(house.world.count("signal.received").await, entries);
-    // Another one, of what happened before she signed in.
-    house.world.later(Span::from_mins(30));
-    let happened = house.now() - 3_600;
-    house.says("carol", REVOKED, json!({"event_timestamp": happened})).await;
-    assert!(house.world.app.authenticate(carol.token.expose()).await.is_ok());
-    assert_eq!(house.received().await.len(), 2);
-}
-
-#[tokio::test]
-async fn a_revoked_credential_takes_tokens_too_and_asks_for_a_second_factor() {
-    let house = House::new(Grants::End).await;
-    let world = &house.world;
-    let carol = world.actor("carol").await;
-    let input = TokenInput { workload: None, scopes: [TokenScope::Read].into(), lasts: None };
-    let TokenMade::Live { secret: token, .. } = world.app.make_token(&carol, input).await.unwrap() else { panic!() };
-    for (change, ends) in [("create", false), ("update", false), ("revoke", true)] {
-        let sign_in = world.sign_in("carol").await;
-        house.says("carol", CREDENTIAL, json!({"credential_type": "password", "change_type": change})).await;
-        for bearer in [&sign_in.token, &token] {
-            assert_eq!(world.app.authenticate(bearer.expose()).await.is_err(), ends, "{change}");
-        }
-    }
-    assert_eq!(house.last().await, "credentials_ended");
-    // Whoever comes in now looks, and does nothing, until a second factor was shown or enrolled.
-    let signed_in = world.sign_in("carol").await;
-    let barred = world.app.authenticate(signed_in.token.expose()).await.unwrap();
-    assert!(barred.acting(TokenScope::Read).is_ok());
-    assert_eq!(barred.acting(TokenScope::Request).unwrap_err().code, "second_factor_reset");
-    world.passkey(&barred, "laptop").await;
-    let after = world.app.authenticate(signed_in.token.expose()).await.unwrap();
-    assert!(after.acting(TokenScope::Request).is_ok());
-}
-
-#[tokio::test]
-async fn an_account_is_disabled_and_never_enabled_by_a_signal() {
-    let house = House::new(Grants::Keep).await;
-    let world = &house.world;
-    let carol = world.sign_in("carol").await;
-    let grant = world.grant("carol").await;
-    let id = house.id("carol").await;
-    house.says("carol", DISABLED, json!({"reason": "hijacking"})).await;
-    let standing = world.app.principal_named("carol").await.unwrap().value.standing;
-    assert!(matches!(&standing, Standing::DisabledBySignal { transmitter, .. } if *transmitter == name("okta")));
-    assert_eq!(house.cause(grant).await, EndCause::Disabled { principal: id });
-    assert!(world.app.authenticate(carol.token.expose()).await.is_err());
-    assert_eq!(world.count("principal.disabled").await, 1);
-    // What gives isn't for a signal.
-    house.says("carol", ENABLED, json!({})).await;
-    assert_eq!(world.app.principal_named("carol").await.unwrap().value.standing, standing);
-    assert_eq!(house.last().await, "nothing_to_do");
-    // An administrator lets her act again.
-    let alice = world.actor("alice").await;
-    world.app.propose(&alice, Proposal::Enable { principal: name("carol") }).await.unwrap();
-    world.sign_in("carol").await;
-}
-
-#[tokio::test]
-async fn the_last_administrator_stays_and_is_out() {
-    let house = House::new(Grants::End).await;
-    let alice = house.world.sign_in("alice").await;
-    house.says("alice", DISABLED, json!({})).await;
-    assert!(house.world.app.authenticate(alice.token.expose()).await.is_err());
-    assert!(house.world.app.principal_named("alice").await.unwrap().value.is_active());
 }
 
 /// A policy set under which the lab is for those who are no high risk, with a device that complies.
@@ -429,6 +326,45 @@ async fn what_is_no_signal_of_the_transmitter_is_refused_and_changes_nothing() {
 }
 
 #[tokio::test]
+async fn whoever_guesses_is_slowed_down_and_keeps_no_signal_out() {
+    let house = House::new(Grants::End).await;
+    let token = house.transmitter.token(&house.claims("carol", REVOKED, json!({})));
+    let mut slowed = 0;
+    for _ in 0..60 {
+        match house.world.app.signal_sent("okta", "dpv_wrong", &token, here()).await {
+            Ok(reception) => assert_eq!(err(reception), "authentication_failed"),
+            Err(problem) => {
+                assert!(matches!(problem.kind, ProblemKind::TooMany { .. }), "{problem}");
+                slowed += 1;
+            }
+        }
+    }
+    assert!(slowed >= 20, "forty from an address, and more wait: {slowed}");
+    assert_eq!(house.send(&token).await, Reception::Taken, "from the same address");
+}
+
+#[tokio::test]
+async fn what_cannot_be_checked_now_is_taken_when_it_comes_again() {
+    let house = House::new(Grants::End).await;
+    let alice = house.world.actor("alice").await;
+    let declared = |jwks: Option<&str>| {
+        let of = declaration(&house.transmitter.issuer, Grants::End);
+        let transmitter = Box::new(Declaration { jwks: jwks.map(str::to_owned), ..of });
+        Proposal::DeclareTransmitter { name: name("okta"), transmitter, bearer: Bearer::Kept }
+    };
+    // Nobody listens there.
+    house.world.app.propose(&alice, declared(Some("http://127.0.0.1:1/keys"))).await.unwrap();
+    let carol = house.world.sign_in("carol").await;
+    let token = house.transmitter.token(&house.claims("carol", REVOKED, json!({})));
+    let later = house.world.app.signal_sent("okta", &house.bearer, &token, here()).await.unwrap_err();
+    assert_eq!((later.kind, later.code), (ProblemKind::Unavailable, "transmitter_away"), "{later}");
+    assert!(house.received().await.is_empty() && house.world.app.authenticate(carol.token.expose()).await.is_ok());
+    house.world.app.propose(&alice, declared(None)).await.unwrap();
+    assert_eq!(house.send(&token).await, Reception::Taken);
+    assert!(house.world.app.authenticate(carol.token.expose()).await.is_err());
+}
+
+#[tokio::test]
 async fn a_verification_says_what_was_given_for_it() {
     let house = House::new(Grants::End).await;
     let stream = |state: Value| {
@@ -441,7 +377,13 @@ async fn a_verification_says_what_was_given_for_it() {
     assert_eq!(house.send(&stream(json!({}))).await, Reception::Taken);
     let alice = house.world.actor("alice").await;
     let seen = house.world.app.transmitters(&alice).await.unwrap().remove(0);
-    assert_eq!((seen.verified, seen.signals), (None, 1));
+    assert_eq!((seen.verified, seen.signals, seen.state), (None, 1, StreamState::Enabled));
+    // What it says of the stream itself is shown.
+    let mut paused = house.claims("", "ssf/event-type/stream-updated", json!({"status": "paused"}));
+    paused["sub_id"] = json!({"format": "opaque", "id": "stream-1"});
+    assert_eq!(house.send(&house.transmitter.token(&paused)).await, Reception::Taken);
+    let seen = house.world.app.transmitters(&alice).await.unwrap().remove(0);
+    assert_eq!((seen.signals, seen.state, house.last().await), (2, StreamState::Paused, "stream"));
     // This one doesn't offer to be asked; that is said.
     let asked = house.world.app.verify_signals(&alice, &name("okta")).await.unwrap_err();
     assert_eq!((asked.kind, asked.code), (ProblemKind::Unavailable, "transmitter_away"), "{asked}");

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use daypass_api::{
     Timestamp,
     connection::{ConnectionText, SecretAt, hosts_and_ports},
+    signin::ConnectionSecret,
 };
 use zeroize::Zeroizing;
 
@@ -51,8 +52,7 @@ impl Connection {
         let (user, gateways, secret) = match kept {
             Some(kept) => kept,
             None => {
-                let given = calls::connection_secret(api).await?;
-                profile.keep_passfile(passfile, &given.gateway, &given.user, given.secret.expose())?;
+                let given = Self::keep_anew(profile, api, passfile).await?;
                 (given.user, given.gateway, Zeroizing::new(given.secret.expose().to_owned()))
             }
         };
@@ -64,6 +64,13 @@ impl Connection {
             passfile: profile.passfile_path(passfile),
             secret,
         })
+    }
+
+    /// Asks for a connection secret, and keeps it in the place of what was kept.
+    pub async fn keep_anew(profile: &Profile, api: &Api, whose: Passfile) -> Result<ConnectionSecret, Failure> {
+        let given = calls::connection_secret(api).await?;
+        profile.keep_passfile(whose, &given.gateway, &given.user, given.secret.expose())?;
+        Ok(given)
     }
 
     /// The variables that libpq and its kin read (PostgreSQL: Environment Variables).

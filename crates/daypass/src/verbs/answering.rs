@@ -5,11 +5,10 @@ use daypass_api::{
     Problem,
     changes::ApproveChange,
     requests::{Approve, Confirm, Deny},
-    signin::Code,
 };
 use daypass_domain::Span;
 
-use super::{Context, asking, changes, secrets, words};
+use super::{Context, asking, changes, factors, secrets, words};
 use crate::{
     client::{
         calls,
@@ -42,7 +41,7 @@ pub struct ApproveArgs {
 pub async fn approve(context: &Context, args: ApproveArgs) -> Result<(), Failure> {
     let api = context.api()?;
     if let Some(code) = args.code {
-        calls::second_factor(&api, &Code { code }).await?;
+        factors::show(context, &api, code).await?;
     }
     if args.id.starts_with("change_") {
         // What is approved is what was looked at: its digest goes along.
@@ -78,7 +77,7 @@ pub struct ConfirmArgs {
 pub async fn confirm(context: &Context, args: ConfirmArgs) -> Result<(), Failure> {
     let api = context.api()?;
     if let Some(code) = args.code {
-        calls::second_factor(&api, &Code { code }).await?;
+        factors::show(context, &api, code).await?;
     }
     let digest = seen(context, &args.id, args.digest, Answer::Confirm).await?;
     let answered = match calls::confirm(&api, &args.id, &Confirm { digest }).await? {

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use daypass_api::{
     SecretText,
     factors::{Bar, FactorList, Way},
-    signin::{ChangePassword, Code, EnrolTotp},
+    signin::{ChangePassword, Code, EnrolTotp, SecondFactorShown},
 };
 
 use super::{
@@ -13,7 +13,11 @@ use super::{
     secrets::{self, Asked, PasswordArgs},
     words,
 };
-use crate::{client::calls, failure::Failure, say};
+use crate::{
+    client::{calls, connection::Connection, http::Api, profile::Passfile},
+    failure::Failure,
+    say,
+};
 
 /// Arguments of `password`.
 #[derive(Debug, Clone, clap::Args)]
@@ -71,7 +75,10 @@ pub async fn totp(context: &Context, verb: TotpVerb) -> Result<(), Failure> {
             })
         }
         TotpVerb::Confirm { code } => {
-            calls::confirm_totp(&context.api()?, &Code { code }).await?;
+            let api = context.api()?;
+            let bar = bar(&api).await;
+            calls::confirm_totp(&api, &Code { code }).await?;
+            lifted(context, &api, bar).await?;
             say::note("Your second factor counts from now on: `daypass login` asks for it.");
             Ok(())
         }
@@ -80,8 +87,32 @@ pub async fn totp(context: &Context, verb: TotpVerb) -> Result<(), Failure> {
 
 /// Shows the second factor again, for what wants it fresh.
 pub async fn second_factor(context: &Context, code: String) -> Result<(), Failure> {
-    let shown = calls::second_factor(&context.api()?, &Code { code }).await?;
+    let shown = show(context, &context.api()?, code).await?;
     context.format.show(&shown, |shown| format!("Second factor shown at {}.", words::time(shown.at)))
+}
+
+/// The same, by a verb that goes on with something else.
+pub(super) async fn show(context: &Context, api: &Api, code: String) -> Result<SecondFactorShown, Failure> {
+    let bar = bar(api).await;
+    let shown = calls::second_factor(api, &Code { code }).await?;
+    lifted(context, api, bar).await?;
+    Ok(shown)
+}
+
+/// The bar, before it may be lifted. Whoever can't be told of it hears why from what comes next.
+async fn bar(api: &Api) -> Bar {
+    calls::factors(api).await.map_or(Bar::None, |factors| factors.bar)
+}
+
+/// With the bar of who had a credential revoked went the secret in the passfile: another is kept in its place.
+async fn lifted(context: &Context, api: &Api, bar: Bar) -> Result<(), Failure> {
+    match bar {
+        Bar::None | Bar::UntilEnrolled { .. } => {}
+        Bar::UntilShown { .. } => {
+            Connection::keep_anew(&context.profile, api, Passfile::SignIn).await?;
+        }
+    }
+    Ok(())
 }
 
 /// Lists one's second factors.
@@ -129,7 +160,7 @@ pub struct RecoveryCodesArgs {
 pub async fn recovery_codes(context: &Context, args: RecoveryCodesArgs) -> Result<(), Failure> {
     let api = context.api()?;
     if let Some(code) = args.code {
-        calls::second_factor(&api, &Code { code }).await?;
+        show(context, &api, code).await?;
     }
     let made = calls::recovery_codes(&api).await?;
     context.format.show(&made, |made| {

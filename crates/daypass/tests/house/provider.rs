@@ -4,7 +4,7 @@ use std::{
     io::{BufRead, BufReader, Read, Write},
     net::TcpStream,
     path::PathBuf,
-    process::{Child, Command, Stdio},
+    process::{Child, ChildStdout, Command, Stdio},
 };
 
 use crate::world::{Person, World, ended};
@@ -13,29 +13,27 @@ use crate::world::{Person, World, ended};
 /// goes there; each goes to the server itself instead.
 pub const PAGES_URL: &str = "https://daypass.example:7443";
 
-/// The provider, as `[provider.corp]` of a world that trusts it.
-pub struct Provider {
-    child: Option<Child>,
+/// A script of [`folder`] as a process of its own.
+pub struct Script {
+    child: Child,
     /// Kept open: whatever it says later must go somewhere, or it ends.
-    _said: std::io::Lines<BufReader<std::process::ChildStdout>>,
+    _said: std::io::Lines<BufReader<ChildStdout>>,
+    /// Where it is, which it says first: the issuer that it is.
     pub issuer: String,
 }
 
-impl Drop for Provider {
+impl Drop for Script {
     fn drop(&mut self) {
-        self.go_away();
+        let _ = self.child.kill();
+        let _ = self.child.wait();
     }
 }
 
-pub fn folder() -> PathBuf {
-    PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/provider")
-}
-
-impl Provider {
-    pub fn start(world: &World) -> Self {
-        assert!(folder().join("node_modules").is_dir(), "run `cargo xtask setup test`: it installs the provider");
+impl Script {
+    pub fn start(world: &World, name: &str) -> Self {
+        assert!(folder().join("node_modules").is_dir(), "run `cargo xtask setup test`: it installs what they need");
         let mut child = Command::new("node")
-            .arg(folder().join("provider.mjs"))
+            .arg(folder().join(name))
             .envs([("DAYPASS_URL", world.url().as_str()), ("PAGES_URL", PAGES_URL)])
             .env("NODE_EXTRA_CA_CERTS", world.authority())
             .env("NO_PROXY", "localhost,127.0.0.1")
@@ -45,26 +43,50 @@ impl Provider {
             .unwrap();
         let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
         let issuer = lines.next().unwrap().unwrap();
-        Self { child: Some(child), _said: lines, issuer }
+        Self { child, _said: lines, issuer }
+    }
+}
+
+/// Sends something to a script; its answer, which must be fine, with its head.
+pub fn posted(issuer: &str, path: &str, body: &str) -> String {
+    let address = issuer.strip_prefix("http://").unwrap();
+    let mut socket = TcpStream::connect(address).unwrap();
+    write!(
+        socket,
+        "POST {path} HTTP/1.1\r\nhost: {address}\r\ncontent-length: {}\r\nconnection: close\r\n\r\n{body}",
+        body.len()
+    )
+    .unwrap();
+    let mut answer = String::new();
+    socket.read_to_string(&mut answer).unwrap();
+    assert!(answer.starts_with("HTTP/1.1 200"), "{path}: {answer}");
+    answer
+}
+
+/// The provider, as `[provider.corp]` of a world that trusts it.
+pub struct Provider {
+    script: Option<Script>,
+    pub issuer: String,
+}
+
+pub fn folder() -> PathBuf {
+    PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/provider")
+}
+
+impl Provider {
+    pub fn start(world: &World) -> Self {
+        let script = Script::start(world, "provider.mjs");
+        let issuer = script.issuer.clone();
+        Self { script: Some(script), issuer }
     }
 
     pub fn go_away(&mut self) {
-        if let Some(mut child) = self.child.take() {
-            let _ = child.kill();
-            let _ = child.wait();
-        }
+        self.script = None;
     }
 
     /// The provider rotates its keys, or says that somebody signed out; what it answers.
     pub fn told(&self, path: &str) -> String {
-        let address = self.issuer.strip_prefix("http://").unwrap();
-        let mut socket = TcpStream::connect(address).unwrap();
-        write!(socket, "POST {path} HTTP/1.1\r\nhost: {address}\r\ncontent-length: 0\r\nconnection: close\r\n\r\n")
-            .unwrap();
-        let mut answer = String::new();
-        socket.read_to_string(&mut answer).unwrap();
-        assert!(answer.starts_with("HTTP/1.1 200"), "{path}: {answer}");
-        answer
+        posted(&self.issuer, path, "")
     }
 
     /// What is trusted of it.

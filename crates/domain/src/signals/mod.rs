@@ -154,6 +154,16 @@ impl Fact {
     fn same_kind(&self, other: &Self) -> bool {
         std::mem::discriminant(self) == std::mem::discriminant(other)
     }
+
+    /// How bad the news is. What is bad is forgotten last: good news that comes in numbers mustn't push it out.
+    const fn badness(&self) -> u8 {
+        match self {
+            Self::Risk { level: RiskLevel::Low } | Self::Device { compliance: Compliance::Compliant } => 0,
+            // Which level is a bad one, only policies know.
+            Self::Risk { level: RiskLevel::Medium } | Self::Assurance { .. } => 1,
+            Self::Risk { level: RiskLevel::High } | Self::Device { compliance: Compliance::NotCompliant } => 2,
+        }
+    }
 }
 
 /// One thing that a transmitter said.
@@ -170,7 +180,8 @@ pub struct Saying {
     pub at: Time,
 }
 
-/// How much is kept of one person: a transmitter that knows more devices of theirs takes the place of what is oldest.
+/// How much is kept of one person. Where transmitters know more devices of theirs, what is said of a device is forgotten, good
+/// news before bad, and of that the oldest.
 pub const SAYINGS_MAX: usize = 128;
 
 /// Everything that transmitters said of somebody: the last word of each, of each kind and device.
@@ -200,10 +211,11 @@ impl Sayings {
             Some(kept) => *kept = saying,
             None => self.0.push(saying),
         }
+        let by = |(_, kept): &(usize, &Saying)| (kept.device.is_none(), kept.fact.badness(), kept.at);
         if self.0.len() > SAYINGS_MAX
-            && let Some(oldest) = self.0.iter().enumerate().min_by_key(|(_, kept)| kept.at).map(|(at, _)| at)
+            && let Some((least, _)) = self.0.iter().enumerate().min_by_key(by)
         {
-            self.0.remove(oldest);
+            self.0.remove(least);
         }
         Hearing::News
     }
@@ -332,6 +344,28 @@ mod tests {
         }
         assert_eq!(all.0.len(), SAYINGS_MAX);
         assert_eq!(all.told().device.map(|d| d.at), Some(at(999)));
+    }
+
+    #[test]
+    fn good_news_in_numbers_pushes_no_bad_news_out() {
+        let mut all = Sayings::default();
+        let device = |compliance| Fact::Device { compliance };
+        all.hear(saying("okta", None, risk(RiskLevel::Medium), 1));
+        all.hear(saying("okta", Some("phone"), risk(RiskLevel::High), 2));
+        all.hear(saying("edr", Some("laptop"), device(Compliance::NotCompliant), 3));
+        for n in 10..1_000_i64 {
+            all.hear(saying("edr", Some(&n.to_string()), device(Compliance::Compliant), n));
+        }
+        assert_eq!(all.0.len(), SAYINGS_MAX);
+        assert_eq!(all.told().risk, Some(Since { what: RiskLevel::High, at: at(2) }));
+        assert_eq!(all.told().device, Some(Since { what: Compliance::NotCompliant, at: at(3) }));
+        // Nor does bad news of devices push out what is said of the person; and what is new is kept.
+        for n in 1_000..2_000_i64 {
+            all.hear(saying("edr", Some(&n.to_string()), device(Compliance::NotCompliant), n));
+        }
+        all.hear(saying("corp", None, risk(RiskLevel::Low), 2_000));
+        assert_eq!(all.0.len(), SAYINGS_MAX);
+        assert!(all.forget(&"corp".parse().unwrap()) && all.forget(&"okta".parse().unwrap()));
     }
 
     #[test]

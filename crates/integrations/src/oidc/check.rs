@@ -186,7 +186,7 @@ pub(super) fn of_kind(claims: &Claims, kind: TokenKind) -> Result<(), IdentityEr
         // Whose subject is read as a SPIFFE ID, which is stricter.
         TokenKind::JwtSvid => claims.says("sub") && !claims.says("events"),
         TokenKind::Signal => {
-            let never = ["sub", "exp", "nonce"].iter().any(|claim| claims.says(claim));
+            let never = secevent::NEVER.iter().any(|claim| claims.says(claim));
             let says = claims.text("jti").is_some() && !claims.names("sub_id").is_empty();
             says && !never && !claims.names("events").is_empty()
         }

@@ -28,6 +28,8 @@ pub use subject::{Identifier, Subject};
 pub const TYPE: &str = "secevent+jwt";
 /// The longest `jti`, and the longest text of any other kind, in bytes.
 pub const TEXT_MAX: usize = 512;
+/// What such a token never says: with it, it could pass for another kind.
+pub const NEVER: [&str; 3] = ["sub", "exp", "nonce"];
 /// How many events one token has at most. Transmitters of the framework send one.
 pub const EVENTS_MAX: usize = 8;
 
@@ -94,7 +96,7 @@ impl Set {
             return Err(BadSet::Type);
         }
         let claims = &token.claims;
-        for never in ["sub", "exp", "nonce"] {
+        for never in NEVER {
             if claims.contains_key(never) {
                 return Err(BadSet::Never(never));
             }

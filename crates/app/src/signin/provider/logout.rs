@@ -8,11 +8,7 @@ use std::{
     sync::{Mutex, PoisonError},
 };
 
-use daypass_domain::{
-    Digest, PrincipalId, Span, Time,
-    session::{Session, SessionState},
-    trust::Claims,
-};
+use daypass_domain::{Digest, PrincipalId, Span, Time, session::Session, trust::Claims};
 use daypass_ports::{
     identity::{CLOCK_SKEW, Expected, TokenKind},
     record::{Commit, Read},
@@ -164,12 +160,10 @@ impl App {
         Ok(())
     }
 
+    /// The open sessions of somebody. One that was killed is so only until its gateway hears of that, and isn't killed again.
     pub(crate) async fn open_sessions_of(&self, whose: PrincipalId) -> Result<Vec<Read<Session>>> {
         let mut sessions = self.store_ref().find::<Session>(key::HOLDER, &whose.to_string()).await?;
-        sessions.retain(|session| match session.value.state {
-            SessionState::Open { .. } => true,
-            SessionState::Closed { .. } => false,
-        });
+        sessions.retain(|read| read.value.is_open() && self.taken.when_killed(read.value.id).is_none());
         Ok(sessions)
     }
 }
