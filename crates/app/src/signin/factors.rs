@@ -158,7 +158,7 @@ impl App {
         retry_stale!(self.try_change_password(id, keep, &phc).await)
     }
 
-    async fn try_change_password(&self, id: PrincipalId, keep: daypass_domain::SignInId, phc: &str) -> Result<()> {
+    async fn try_change_password(&self, id: PrincipalId, keep: SignInId, phc: &str) -> Result<()> {
         let read = self.factors_of(id).await?;
         let mut commit = Commit::default();
         commit.replace(&read, &Factors { password: Some(phc.to_owned()), connection: None, ..read.value.clone() });
