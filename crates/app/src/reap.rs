@@ -133,7 +133,7 @@ impl App {
 
     async fn record_reaped(&self, at: &Administration, report: &ReapReport) -> Result<()> {
         for error in &report.unknown {
-            tracing::warn!(%error, "a replica can't be looked at");
+            tracing::warn!(%error, "a part of a target can't be looked at; it is tried again");
         }
         if report.ended.is_empty() {
             return Ok(());
