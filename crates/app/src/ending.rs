@@ -13,15 +13,15 @@ use std::{
 };
 
 use daypass_domain::{
-    GrantId, PrincipalId, ResourceId, Span,
+    GrantId, PrincipalId, ResourceId, Span, Time,
     end::{EndCause, EndConfirmation},
     grant::{Grant, GrantEvent, GrantState, MadeLogin},
-    resource::Target,
+    resource::{Ownership, Target},
 };
 use daypass_ports::{
     record::{Commit, Committed, Read},
     rows::key,
-    targets::{Administration, LoginName},
+    targets::{Administration, Ending, LoginName},
 };
 
 pub(crate) use crate::taken::Taken;
@@ -189,6 +189,11 @@ impl App {
             None => self.region().await,
         }
     }
+}
+
+/// The ending of a login that no grant of ours is known for: nothing was declared, so whatever it owns is residue.
+pub(crate) fn of_no_grant(login: LoginName) -> Ending {
+    Ending { grant: GrantId::new(Time::from_micros(0), [0; 10]), login, owns: Ownership::Quarantine }
 }
 
 /// One word for headers and tables.

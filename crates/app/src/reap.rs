@@ -6,7 +6,7 @@ use async_trait::async_trait;
 use daypass_domain::{
     GrantId, ResourceId, SessionId,
     grant::Grant,
-    resource::{Ownership, Resource, Target},
+    resource::{Resource, Target},
     session::Session,
 };
 use daypass_ports::{
@@ -18,7 +18,7 @@ use daypass_ports::{
 
 use crate::{
     App, Result,
-    ending::{login_name, login_of, target_key},
+    ending::{login_name, login_of, of_no_grant, target_key},
     entry::{access, event},
 };
 
@@ -108,12 +108,7 @@ impl App {
         for cut in self.targets.cut(at, logins).await {
             cut?;
         }
-        // Their grant isn't known, so nothing was declared: whatever they own is residue.
-        let unknown = GrantId::new(daypass_domain::Time::from_micros(0), [0; 10]);
-        let endings: Vec<Ending> = logins
-            .iter()
-            .map(|login| Ending { grant: unknown, login: login.clone(), owns: Ownership::Quarantine })
-            .collect();
+        let endings: Vec<Ending> = logins.iter().cloned().map(of_no_grant).collect();
         let mut listed: Vec<Residue> = Vec::new();
         for residue in self.targets.list(at, &endings).await {
             listed.push(residue?);
@@ -133,7 +128,7 @@ impl App {
 
     async fn record_reaped(&self, at: &Administration, report: &ReapReport) -> Result<()> {
         for error in &report.unknown {
-            tracing::warn!(%error, "a replica can't be looked at");
+            tracing::warn!(%error, "a part of a target can't be looked at; it is tried again");
         }
         if report.ended.is_empty() {
             return Ok(());

@@ -66,7 +66,7 @@ pub struct Traces {
     pub settings: u64,
     /// Memberships that it gave.
     pub memberships: u64,
-    /// Kinds of statements that it ran, where the target counts them (`pg_stat_statements`).
+    /// Statements that it ran, where the target counts them (`pg_stat_statements`).
     pub statements: Option<u64>,
 }
 
@@ -280,14 +280,15 @@ impl Alarm {
     /// As it is after a use by these was seen at `now`: whatever was done about an earlier one, this one wants it too.
     fn seen(self, mut by: BTreeSet<PrincipalId>, now: Time) -> Self {
         let (rotation, review) = (Rotation::Wanted, Review::Wanted);
-        let first = match self {
-            Self::Raised { first, held, review: Review::Wanted, .. } => {
+        // A use that follows another puts nothing off: whoever uses it daily is reminded of all the same.
+        let (first, remind) = match self {
+            Self::Raised { first, held, review: Review::Wanted, remind, .. } => {
                 by.extend(held);
-                first
+                (first, remind)
             }
-            Self::Raised { review: Review::Closed { .. }, .. } | Self::Quiet => now,
+            Self::Raised { review: Review::Closed { .. }, .. } | Self::Quiet => (now, now + REVIEW_WITHIN),
         };
-        Self::Raised { first, last: now, held: by, rotation, review, remind: now + REVIEW_WITHIN }
+        Self::Raised { first, last: now, held: by, rotation, review, remind }
     }
 
     /// The credential that was used is good no more.

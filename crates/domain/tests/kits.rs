@@ -1,27 +1,16 @@
 //! Emergency kits: every state against every event as a table, and what no order of events can do.
 
+mod common;
+
 use std::collections::BTreeSet;
 
+use common::{person, principal, t, target};
 use daypass_domain::{
-    KitId, PayloadId, PrincipalId, ResourceId, Time,
+    KitId, PayloadId, ResourceId,
     end::{EndConfirmation, EndProgress},
     kit::{Alarm, AtTarget, Holder, Kit, KitEvent, REVIEW_WITHIN, Review, Rotation, Sealed, Traces},
-    principal::{Kind, Person, Principal, Standing},
-    resource::{PostgresTarget, Target, TargetTls},
 };
 use proptest::prelude::*;
-
-fn t(secs: i64) -> Time {
-    Time::from_micros(secs * 1_000_000)
-}
-
-fn principal(n: u8) -> PrincipalId {
-    PrincipalId::new(t(0), [n; 10])
-}
-
-fn person(n: u8) -> Person {
-    Principal { id: principal(n), name: "x".parse().unwrap(), kind: Kind::User, standing: Standing::Active }.person()
-}
 
 fn sealed(one: u8, other: u8) -> Sealed {
     let holder = |n| Holder { principal: principal(n), recipient: format!("age1{n}") };
@@ -34,19 +23,11 @@ fn sealed(one: u8, other: u8) -> Sealed {
 }
 
 fn kit(at_target: AtTarget, alarm: Alarm) -> Kit {
-    let target = Target::Postgres(PostgresTarget {
-        address: "db:5432".parse().unwrap(),
-        database: "orders".into(),
-        credential: "orders".parse().unwrap(),
-        administrator: "gatekeeper".parse().unwrap(),
-        tls: TargetTls::Verify { authorities: None },
-        replicas: Vec::new(),
-    });
     Kit {
         id: KitId::new(t(0), [1; 10]),
         resource: ResourceId::new(t(0), [2; 10]),
         region: "local".parse().unwrap(),
-        target,
+        target: target(),
         login: "daypass_a_b_emergency".into(),
         sealed: sealed(1, 2),
         made: t(1),

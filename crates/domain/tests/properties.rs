@@ -1,41 +1,22 @@
 //! Random sequences of events keep the invariants.
 
+mod common;
+
+use common::{person, principal, t, target};
 use daypass_domain::{
-    ApprovalId, Digest, GrantId, Name, PayloadId, PrincipalId, RequestId, ResourceId, SessionId, Span, Time,
+    ApprovalId, Digest, GrantId, Name, PayloadId, RequestId, ResourceId, SessionId, Span, Time,
     approval::{Approval, Narrowing},
     confirmation::Confirmed,
     end::{EndCause, EndConfirmation},
     grant::{Grant, GrantEvent, GrantState, Login, MadeLogin},
-    principal::{Kind, Person, Principal, Standing},
     request::{Asked, Purpose, Reason, Request, RequestEvent, RequestState, Start},
-    resource::{Ownership, PostgresTarget, Target, TargetTls},
+    resource::Ownership,
     statement::{Looked, Opens, Outcome, Run, Wants},
 };
 use proptest::prelude::*;
 
-fn t(secs: i64) -> Time {
-    Time::from_micros(secs * 1_000_000)
-}
-
-fn principal(n: u8) -> PrincipalId {
-    PrincipalId::new(t(0), [n; 10])
-}
-
-fn person(n: u8) -> Person {
-    let name: Name = "x".parse().unwrap();
-    Principal { id: principal(n), name, kind: Kind::User, standing: Standing::Active }.person()
-}
-
 fn made() -> Box<MadeLogin> {
-    let target = Target::Postgres(PostgresTarget {
-        address: "db:5432".parse().unwrap(),
-        database: "orders".into(),
-        credential: "orders".parse().unwrap(),
-        administrator: "gatekeeper".parse().unwrap(),
-        tls: TargetTls::Verify { authorities: None },
-        replicas: Vec::new(),
-    });
-    Box::new(MadeLogin { name: "daypass_a_b_alice".into(), target, owns: Ownership::Quarantine })
+    Box::new(MadeLogin { name: "daypass_a_b_alice".into(), target: target(), owns: Ownership::Quarantine })
 }
 
 fn grant_event() -> impl Strategy<Value = GrantEvent> {

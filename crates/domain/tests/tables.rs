@@ -1,47 +1,29 @@
 //! One table per machine: every state against every event, as a snapshot.
 
+mod common;
+
+use common::{person, principal, t, target};
 use daypass_domain::{
-    ApprovalId, ChangeId, Digest, GrantId, InstallationId, Name, NoticeId, PayloadId, PrincipalId, RequestId,
-    ResourceId, SessionId, Span, Time,
+    ApprovalId, ChangeId, Digest, GrantId, InstallationId, Name, NoticeId, PayloadId, RequestId, ResourceId, SessionId,
+    Span,
     approval::{Approval, Narrowing},
     change::{Change, ChangeEvent, ChangeState},
     confirmation::{Confirmation, Confirmed},
     end::{EndCause, EndConfirmation, EndProgress},
     grant::{Grant, GrantEvent, GrantState, Login, MadeLogin, Refusal},
     notice::{Hearer, News, Notice, NoticeEvent, NoticeState, Tries, Wait, Why},
-    principal::{Kind, Person, Principal, Standing},
     request::{Asked, Purpose, Reason, Request, RequestEvent, RequestState, Start},
-    resource::{Ownership, PostgresTarget, Target, TargetTls},
+    resource::Ownership,
     session::{Passed, Session, SessionEnd, SessionState},
     statement::{Looked, Opens, Outcome, Run, Sqlstate, Wants},
 };
-
-fn t(secs: i64) -> Time {
-    Time::from_micros(secs * 1_000_000)
-}
-
-fn principal(n: u8) -> PrincipalId {
-    PrincipalId::new(t(0), [n; 10])
-}
-
-fn person(n: u8) -> Person {
-    Principal { id: principal(n), name: name("x"), kind: Kind::User, standing: Standing::Active }.person()
-}
 
 fn name(text: &str) -> Name {
     text.parse().unwrap()
 }
 
 fn made() -> Box<MadeLogin> {
-    let target = Target::Postgres(PostgresTarget {
-        address: "db:5432".parse().unwrap(),
-        database: "orders".into(),
-        credential: name("orders"),
-        administrator: "gatekeeper".parse().unwrap(),
-        tls: TargetTls::Verify { authorities: None },
-        replicas: Vec::new(),
-    });
-    Box::new(MadeLogin { name: "daypass_a_b_alice".into(), target, owns: Ownership::Quarantine })
+    Box::new(MadeLogin { name: "daypass_a_b_alice".into(), target: target(), owns: Ownership::Quarantine })
 }
 
 fn grant(state: GrantState) -> Grant {

@@ -287,7 +287,7 @@ pub struct ReapReport {
     pub uncovered: Vec<LoginName>,
     /// What was seen of the logins of emergency kits: their sessions, and what sessions left.
     pub emergency: Vec<Sighting>,
-    /// Replicas that couldn't be looked at.
+    /// What couldn't be looked at: replicas, and what sessions of kits left.
     pub unknown: Vec<TargetError>,
 }
 

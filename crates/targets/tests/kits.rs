@@ -8,6 +8,7 @@ use daypass_ports::{
     kits::{KitMade, KitSpec, Seen},
     targets::{Ending, LoginName, TargetError, Targets},
 };
+use daypass_testkit::{Pg, scratch::Options};
 use daypass_wire::scram::ScramVerifier;
 
 const OLD: &str = "0123456789abcdef of the first sealing";
@@ -80,6 +81,9 @@ async fn a_new_credential_replaces_the_old_one_its_sessions_and_its_memberships_
     make(&world, OLD, &[&world.pg.read, &world.pg.write]).await.unwrap();
     let inside = world.pg.connect_as(login(&world).as_str(), OLD).await.unwrap();
     inside.batch_execute("ALTER ROLE CURRENT_USER SET search_path = 'trap'").await.unwrap();
+    let bob = format!("bob_{}", world.pg.read);
+    // Up to 14 the login could do this by itself.
+    world.root(&format!("CREATE ROLE {bob}; GRANT \"{}\" TO {bob}", login(&world))).await;
     make(&world, NEW, &[&world.pg.read]).await.unwrap();
     assert!(inside.batch_execute("SELECT 1").await.is_err(), "its session is over");
     assert!(world.pg.connect_as(login(&world).as_str(), OLD).await.is_err());
@@ -88,6 +92,10 @@ async fn a_new_credential_replaces_the_old_one_its_sessions_and_its_memberships_
     assert!(client.batch_execute("DELETE FROM accounts").await.is_err(), "its roles are as they are declared now");
     let settings = format!("SELECT rolconfig IS NULL FROM pg_roles WHERE rolname = '{}'", login(&world));
     assert_eq!(world.ask(&settings).await, "true", "what the last user set for the next one is gone");
+    // From 16 on what a superuser gave only a superuser takes.
+    let is_member = world.ask(&format!("SELECT pg_has_role('{bob}', '{}', 'MEMBER')", login(&world))).await;
+    assert_eq!(is_member == "true", world.pg.version().await >= 160_000, "nobody else has its roles by it");
+    world.root(&format!("DROP ROLE {bob}")).await;
 }
 
 #[tokio::test]
@@ -141,6 +149,28 @@ async fn what_a_session_left_is_counted_after_it_is_gone() {
     // Sealed anew, what is left so far is known.
     let again = make(&world, NEW, &[&world.pg.write]).await.unwrap();
     assert_eq!((again.traces.objects, again.traces.settings), (1, 0));
+}
+
+#[tokio::test]
+async fn who_only_reads_is_seen_each_time_where_statements_are_counted() {
+    let options = Options::default().setting("shared_preload_libraries", "pg_stat_statements");
+    let world = World::around(Pg::alone(options).await);
+    world.root("CREATE EXTENSION pg_stat_statements").await;
+    let made = make(&world, OLD, &[&world.pg.read]).await.unwrap();
+    assert_eq!(made.traces.statements, Some(0));
+    let (claims, mut known) = (Claimed::default(), made.traces);
+    // The same words twice: the second time is another use.
+    for _ in 0..2 {
+        let inside = world.pg.connect_as(login(&world).as_str(), OLD).await.unwrap();
+        inside.batch_execute("SELECT count(*) FROM accounts").await.unwrap();
+        drop(inside);
+        let gone = format!("SELECT count(*) FROM pg_stat_activity WHERE usename = '{}'", login(&world));
+        world.until(&gone, "0").await;
+        let (found, _, _) = seen(&world, &claims, Some(made.clock)).await;
+        let counted = traces(&found);
+        assert!(sessions(&found) == 0 && counted.are_more_than(&known), "{counted:?}");
+        known = counted;
+    }
 }
 
 #[tokio::test]

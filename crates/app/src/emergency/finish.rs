@@ -3,16 +3,15 @@
 use std::{sync::Arc, time::Duration};
 
 use daypass_domain::{
-    GrantId, KitId, Time,
+    KitId,
     end::{EndConfirmation, EndProgress},
     kit::{AtTarget, Kit, KitEvent},
-    resource::Ownership,
 };
 use daypass_ports::{
-    kits::{KitMade, KitSpec},
+    kits::{KitMade, KitSpec, Seen},
     record::{Commit, Read},
     rows::key,
-    targets::{BadLoginName, Ending, LoginName, Presence, Residue},
+    targets::{BadLoginName, LoginName, Presence, Residue},
 };
 use serde::Serialize;
 use tokio::{task::JoinSet, time::Instant};
@@ -20,7 +19,7 @@ use tokio::{task::JoinSet, time::Instant};
 use super::{Trouble, ids_of};
 use crate::{
     App, Problem, Result,
-    ending::outcome_word,
+    ending::{of_no_grant, outcome_word},
     entry::{access, event},
     retry_stale,
 };
@@ -101,6 +100,8 @@ impl App {
             member_of: kit.sealed.member_of.clone(),
         };
         let made = self.targets.make_kit(&at, &spec).await?;
+        // What was left since the last count is of a use that nobody saw: told, before it is what is known.
+        self.note_seen(kit.id, &Seen::Traces { found: made.traces }).await?;
         retry_stale!(self.note_made(kit.id, verifier, made).await)
     }
 
@@ -129,10 +130,7 @@ impl App {
 
     async fn try_remove_login(&self, kit: &Kit) -> Result<()> {
         let at = self.administration(kit.resource, &kit.target).await?;
-        // A list is made for a grant, and this is for none: nothing was declared, so whatever it owns is residue.
-        let grant = GrantId::new(Time::from_micros(0), [0; 10]);
-        let ending = Ending { grant, login: login_of(kit)?, owns: Ownership::Quarantine };
-        for residue in self.targets.list(&at, &[ending]).await {
+        for residue in self.targets.list(&at, &[of_no_grant(login_of(kit)?)]).await {
             let residue = residue?;
             if !retry_stale!(self.note_listed(kit.id, &residue).await)? {
                 continue;

@@ -121,7 +121,14 @@ impl App {
         let two = self.two_holders(holders).await?;
         let roles: BTreeSet<Name> =
             before.value.sealed.roles.iter().filter(|role| resource.value.roles.contains_key(role)).cloned().collect();
-        let roles = chosen(&resource.value, &roles)?;
+        // None is left isn't none was named: that would be all of them. // I12
+        if roles.is_empty() {
+            return Err(Problem::conflict(
+                "no_roles",
+                format!("`{}` declares none of the roles that the kit gives any more", resource.value.name),
+                format!("make another kit for it, and take this one away with `daypass emergency-kit remove {kit}`"),
+            ));
+        }
         let mut prepared = Prepared {
             base: Base::Kit { resource: resource.version, sealed: before.value.sealed.at },
             ..Prepared::default()

@@ -56,6 +56,10 @@ impl App {
 
     /// Writes down what was seen of kits at a target: each session once, and traces that weren't there before.
     pub(crate) async fn record_sightings(&self, target: &Target, sightings: &[Sighting]) -> Result<()> {
+        // As it is wherever there is no kit: where there is one, its traces are counted.
+        if sightings.is_empty() {
+            return Ok(());
+        }
         let here = target_key(target);
         let kits = self.standing_kits().await?;
         let here: Vec<&Kit> = kits.iter().map(|kit| &kit.value).filter(|kit| target_key(&kit.target) == here).collect();
@@ -66,13 +70,13 @@ impl App {
                 Seen::Session { key, .. } => {
                     let session = (kit.id, key.clone());
                     if !self.kits.written_down().contains(&session) {
-                        retry_stale!(self.note_seen(kit.id, &sighting.seen).await)?;
+                        self.note_seen(kit.id, &sighting.seen).await?;
                         self.kits.written_down().insert(session.clone());
                     }
                     present.insert(session);
                 }
                 Seen::Traces { found } if found.after(kit.traces) != kit.traces => {
-                    retry_stale!(self.note_seen(kit.id, &sighting.seen).await)?;
+                    self.note_seen(kit.id, &sighting.seen).await?;
                 }
                 Seen::Traces { .. } => {}
             }
@@ -82,7 +86,12 @@ impl App {
         Ok(())
     }
 
-    async fn note_seen(&self, kit: KitId, seen: &Seen) -> Result<()> {
+    /// Writes down one thing that was seen, and tells whoever wasn't told.
+    pub(super) async fn note_seen(&self, kit: KitId, seen: &Seen) -> Result<()> {
+        retry_stale!(self.try_note_seen(kit, seen).await)
+    }
+
+    async fn try_note_seen(&self, kit: KitId, seen: &Seen) -> Result<()> {
         let read = self.kit(kit).await?;
         let (event, outcome) = match seen {
             Seen::Session { .. } => (KitEvent::Seen, "session"),

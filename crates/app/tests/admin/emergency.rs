@@ -4,8 +4,10 @@ use daypass_app::{
     ProblemKind,
     changes::{Handed, Outcome, Proposal},
     emergency::KitHolder,
+    tokens::{TokenInput, TokenMade},
 };
 use daypass_domain::{Span, kit::AtTarget};
+use daypass_ports::rows::TokenScope;
 use daypass_seal::Recipient;
 
 use crate::world::{World, name, pending};
@@ -118,6 +120,12 @@ async fn taking_away_waits_for_nobody_and_nothing_is_reviewed_that_was_not_used(
         assert_eq!(refused.kind, ProblemKind::NotAllowed, "{refused}");
     }
     assert_eq!(world.app.review_kit(&bob, sealed.kit, " ").await.unwrap_err().code, "review_words");
+    // Whatever it may, it is no person who looked.
+    let input = TokenInput { workload: None, scopes: [TokenScope::Administer].into(), lasts: None };
+    let TokenMade::Live { secret, .. } = world.app.make_token(&bob, input).await.unwrap() else { panic!() };
+    let caller = world.app.authenticate(secret.expose()).await.unwrap();
+    let token = caller.acting(TokenScope::Administer).unwrap();
+    assert_eq!(world.app.review_kit(token, sealed.kit, "fine").await.unwrap_err().code, "review_takes_a_person");
     let unused = world.app.review_kit(&bob, sealed.kit, "fine").await.unwrap_err();
     assert!(unused.what.contains("it wasn't used"), "{unused}");
     let removed = world.app.remove_kit(&bob, sealed.kit).await.unwrap();
@@ -125,4 +133,28 @@ async fn taking_away_waits_for_nobody_and_nothing_is_reviewed_that_was_not_used(
     assert_eq!(world.count("kit.removed").await, 1);
     assert!(world.app.rotate_kit(&bob, sealed.kit, None).await.is_err());
     assert!(world.app.alarms().await.unwrap().is_empty());
+}
+
+#[tokio::test]
+async fn sealing_anew_never_gives_more_and_never_at_another_place() {
+    let world = world().await;
+    let alice = world.actor("alice").await;
+    let (proposed, _) = world.together(make(&["readonly"], to("alice", "carol"))).await;
+    let Handed::Kit(sealed) = proposed.handed else { panic!() };
+    let declared = |from: &str, to: &str| {
+        let text = super::four_eyes::orders().replace(from, to);
+        assert_ne!(text, super::four_eyes::orders(), "{from}");
+        Proposal::Resources { file: "orders.toml".into(), text }
+    };
+    for (from, to, due, code) in [
+        // A role that it never gave is left, and it doesn't give that one instead.
+        ("readonly", "reader", "its roles are declared otherwise", "no_roles"),
+        ("127.0.0.1:5432", "127.0.0.1:5433", "declared at another place", "kit_elsewhere"),
+    ] {
+        world.together(declared(from, to)).await;
+        let attention = world.app.emergency_kit(&alice, sealed.kit).await.unwrap().attention();
+        assert!(attention.iter().any(|line| line.contains(due)), "{attention:?}");
+        let refused = world.app.rotate_kit(&alice, sealed.kit, None).await.unwrap_err();
+        assert_eq!(refused.code, code, "{refused}");
+    }
 }

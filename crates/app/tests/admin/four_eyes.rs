@@ -20,7 +20,7 @@ async fn reaches_nothing(world: &World, who: &str) {
     );
 }
 
-fn orders() -> String {
+pub fn orders() -> String {
     LAB.replace("\"lab\"\nkind", "\"orders\"\nkind").replace("environment = \"lab\"", "environment = \"production\"")
 }
 

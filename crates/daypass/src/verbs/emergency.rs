@@ -136,6 +136,9 @@ fn holders(to: &[String]) -> Result<Vec<KitHolder>, Failure> {
 
 /// `NAME=age1...`, `NAME=FILE`, or a file called `NAME.age-recipient`.
 fn holder(who: &str) -> Result<KitHolder, Failure> {
+    if is_secret(who) {
+        return Err(secret("--to"));
+    }
     if let Some((user, key)) = who.split_once('=') {
         let recipient = if key.starts_with("age1") { key.to_owned() } else { recipient_in(Path::new(key))? };
         return Ok(KitHolder { user: user.to_owned(), recipient });
@@ -159,12 +162,8 @@ fn recipient_in(path: &Path) -> Result<String, Failure> {
     file.take(KEY_BYTES).read_to_string(&mut text).map_err(|e| Failure::file(path, &e))?;
     let mut lines = text.lines().map(str::trim).filter(|line| !line.is_empty() && !line.starts_with('#'));
     let line = lines.next().unwrap_or_default().to_owned();
-    if line.to_ascii_uppercase().starts_with("AGE-SECRET-KEY-") {
-        return Err(Failure::setting(format!(
-            "{} holds a secret key, which its owner gives to nobody, and nothing of it was sent. Take the public key: \
-             age-keygen -y {0}",
-            path.display()
-        )));
+    if is_secret(&line) {
+        return Err(secret(&path.display().to_string()));
     }
     match (line.is_empty(), lines.next()) {
         (false, None) => Ok(line),
@@ -173,6 +172,17 @@ fn recipient_in(path: &Path) -> Result<String, Failure> {
             path.display()
         ))),
     }
+}
+
+fn is_secret(text: &str) -> bool {
+    text.to_ascii_uppercase().contains("AGE-SECRET-KEY-")
+}
+
+fn secret(place: &str) -> Failure {
+    Failure::setting(format!(
+        "{place} holds a secret key, which its owner gives to nobody, and nothing of it was sent. Take the public key: \
+         age-keygen -y FILE"
+    ))
 }
 
 fn must_be_a_folder(out: &Path) -> Result<(), Failure> {
@@ -347,8 +357,10 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let file = folder.path().join("alice.age-recipient");
         std::fs::write(&file, "# created: today\nAGE-SECRET-KEY-1QQQQQ\n").unwrap();
-        let said = holder(file.to_str().unwrap()).unwrap_err().to_string();
-        assert!(said.contains("secret key") && !said.contains("QQQQQ"), "{said}");
+        for to in [file.to_str().unwrap(), "alice=AGE-SECRET-KEY-1QQQQQ", "age-secret-key-1qqqqq"] {
+            let said = holder(to).unwrap_err().to_string();
+            assert!(said.contains("secret key") && !said.to_ascii_uppercase().contains("QQQQQ"), "{said}");
+        }
     }
 
     #[test]

@@ -61,14 +61,11 @@ impl Said {
     }
 }
 
-/// How often a text stands in the files of a folder.
-fn occurrences(folder: &Path, text: &str) -> usize {
-    let entries = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
-    let count = |path: PathBuf| match path.is_dir() {
-        true => occurrences(&path, text),
-        false => String::from_utf8_lossy(&fs::read(&path).unwrap()).matches(text).count(),
-    };
-    entries.map(count).sum()
+/// Every file below a folder, as text.
+fn text_below(folder: &Path) -> String {
+    let whole = |at: &Path| String::from_utf8_lossy(&fs::read(at).unwrap()).into_owned();
+    let files = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
+    files.map(|at| if at.is_dir() { text_below(&at) } else { whole(&at) }).collect()
 }
 
 /// Waits until something is there.
@@ -174,11 +171,18 @@ impl World {
         self.folder.path().join(name).display().to_string()
     }
 
+    /// What the ledger says to whoever holds it: exported, and verified.
+    pub fn log(&self) -> String {
+        let (ada, folder) = (self.person("ada"), tempfile::tempdir_in(self.folder.path()).unwrap());
+        let log = folder.path().join("log");
+        ada.ok(&["ledger", "export", log.to_str().unwrap()]);
+        ada.ok(&["ledger", "verify", log.to_str().unwrap()]);
+        text_below(&log)
+    }
+
     /// How many entries of this event the ledger has.
     pub fn entries(&self, event: &str) -> usize {
-        let folder = self.path(&format!("exported-{event}"));
-        self.person("ada").ok(&["ledger", "export", &folder]);
-        occurrences(Path::new(&folder), &format!("\"event\":\"{event}\""))
+        self.log().matches(&format!("\"event\":\"{event}\"")).count()
     }
 
     pub fn ready(&self) -> Value {

@@ -84,6 +84,9 @@ async fn set(session: &Session, at: &Administration, spec: &KitSpec) -> Result<(
     for other in held(session, &spec.login).await?.difference(&wanted) {
         sql.push_str(&format!("; REVOKE {} FROM {login}", ident(other)));
     }
+    for member in members(session, at, &spec.login).await? {
+        sql.push_str(&format!("; REVOKE {login} FROM {}", ident(&member)));
+    }
     sql.push_str(&format!("; ALTER ROLE {login} LOGIN; COMMIT"));
     let done = session.run("make the login of an emergency kit", &sql).await;
     done.map_err(|denied| make::refused(denied, at, &spec.login, &spec.member_of))
@@ -94,6 +97,18 @@ async fn held(session: &Session, login: &LoginName) -> Result<BTreeSet<String>, 
     let sql = "SELECT given.rolname::text FROM pg_auth_members m JOIN pg_roles given ON given.oid = m.roleid \
          JOIN pg_roles login ON login.oid = m.member WHERE login.rolname = $1";
     let rows = session.rows("show what roles are members of", sql, &[(&login.as_str(), Type::TEXT)]).await?;
+    rows.iter().map(|row| session.get(row, 0)).collect()
+}
+
+/// Who has what a login has, beside the administrator. Up to PostgreSQL 14 every role may make others its members: whoever
+/// used the kit could have let somebody in who needs no credential of it. From 16 on only a superuser gives what isn't ours
+/// to take, and it stays.
+async fn members(session: &Session, at: &Administration, login: &LoginName) -> Result<BTreeSet<String>, TargetError> {
+    let sql = "SELECT member.rolname::text FROM pg_auth_members m JOIN pg_roles member ON member.oid = m.member \
+         JOIN pg_roles login ON login.oid = m.roleid WHERE login.rolname = $1 AND member.rolname <> $2";
+    let (login, administrator) = (login.as_str(), at.target.administrator.as_str());
+    let rows =
+        session.rows("show members of logins", sql, &[(&login, Type::TEXT), (&administrator, Type::TEXT)]).await?;
     rows.iter().map(|row| session.get(row, 0)).collect()
 }
 
@@ -148,7 +163,8 @@ pub(super) async fn traces<'a>(
     Ok(found)
 }
 
-/// How many kinds of statements a login ran, where the extension that counts them is in the administration's database.
+/// How many statements a login ran, where the extension that counts them is in the administration's database. Each run
+/// counts: who reads the same again has used the kit again.
 /// Only a superuser can have put it there, so its view is what it says it is.
 async fn statements(session: &Session, login: u32) -> Result<Option<u64>, TargetError> {
     let sql = "SELECT n.nspname::text FROM pg_extension e JOIN pg_namespace n ON n.oid = e.extnamespace \
@@ -157,7 +173,8 @@ async fn statements(session: &Session, login: u32) -> Result<Option<u64>, Target
          WHERE e.extname = 'pg_stat_statements' AND c.relname = 'pg_stat_statements'";
     let Some(schema) = session.rows("show its extensions", sql, &[]).await?.into_iter().next() else { return Ok(None) };
     let schema: String = session.get(&schema, 0)?;
-    let sql = format!("SELECT count(*) FROM {}.pg_stat_statements WHERE userid = $1", ident(&schema));
+    let sql =
+        format!("SELECT coalesce(sum(calls), 0)::int8 FROM {}.pg_stat_statements WHERE userid = $1", ident(&schema));
     match session.row("count statements", &sql, &[(&login, Type::OID)]).await {
         Ok(row) => Ok(Some(u64::try_from(session.get::<i64>(&row, 0)?).unwrap_or(0))),
         // It isn't loaded, or isn't ours to read.

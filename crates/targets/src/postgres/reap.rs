@@ -45,15 +45,17 @@ pub(super) async fn reap(pool: &Pool, at: &Administration, claims: &dyn Claims) 
     let claims = claims.claims().await?;
     let (of_kits, others) = apart(backends, &kits);
     report.emergency.extend(sightings(of_kits, &session.address));
-    report.emergency.extend(
-        kit::traces(&session, kits.keys())
-            .await?
-            .into_iter()
-            .map(|(login, found)| Sighting { login, seen: Seen::Traces { found } }),
-    );
     let doomed = unclaimed(others, &claims);
     report.ended.extend(end(&session, doomed).await?);
-    pool.give_back(session);
+    // What ends doesn't wait for what counts, and goes on where that fails.
+    match kit::traces(&session, kits.keys()).await {
+        Ok(found) => {
+            let sighting = |(login, found)| Sighting { login, seen: Seen::Traces { found } };
+            report.emergency.extend(found.into_iter().map(sighting));
+            pool.give_back(session);
+        }
+        Err(error) => report.unknown.push(error),
+    }
     // Gateways dial the primary only: at a replica nothing of ours is claimed, and process ids say nothing.
     for (session, found) in elsewhere {
         let (of_kits, others) = apart(found, &kits);
@@ -109,7 +111,8 @@ async fn on_replica(
 async fn backends(session: &Session, logins: &BTreeSet<&LoginName>) -> Result<Vec<Backend>, TargetError> {
     let names: Vec<&str> = logins.iter().map(|login| login.as_str()).collect();
     let sql = "SELECT usename::text, pid, concat(pid, ' ', backend_start), coalesce(application_name, ''), \
-         host(client_addr), (extract(epoch FROM backend_start) * 1000000)::int8, datname::text FROM pg_stat_activity WHERE usename = ANY ($1) \
+         host(client_addr), (extract(epoch FROM backend_start) * 1000000)::int8, datname::text \
+         FROM pg_stat_activity WHERE usename = ANY ($1) \
          AND coalesce(backend_type, '') <> 'parallel worker' ORDER BY backend_start, pid";
     let mut found = Vec::new();
     for row in session.rows("show backends of logins", sql, &[(&names, Type::TEXT_ARRAY)]).await? {
