@@ -3,7 +3,7 @@
 use daypass_app::{
     Problem, ProblemKind,
     approve::{Less, Seen},
-    changes::{Mode, Outcome, Proposal},
+    changes::{Mode, Proposal},
     exchange::{EXCHANGED_LASTS, ExchangeInput, Exchanged, Proof},
     request,
 };
@@ -19,20 +19,8 @@ const MAIN: &str = "refs/heads/main";
 async fn world() -> (World, Issuer) {
     let world = World::new().await;
     let issuer = Issuer::fresh();
-    let alice = world.actor("alice").await;
-    for workload in ["deployer", "other"] {
-        let proposal = Proposal::CreateWorkload { name: name(workload), owner: name("alice") };
-        world.app.propose(&alice, proposal).await.unwrap();
-    }
-    world.lab().await;
-    declare(&world, &issuer.trust("deployer", "acme/shop")).await;
+    world.trusted(&["deployer", "other"], &issuer.trust("deployer", "acme/shop")).await;
     (world, issuer)
-}
-
-async fn declare(world: &World, text: &str) {
-    let alice = world.actor("alice").await;
-    let applied = world.app.apply_trust(&alice, "trust.toml", text, Mode::Apply).await.unwrap();
-    assert_eq!(applied.outcome, Outcome::Done, "{applied:?}");
 }
 
 async fn exchange(world: &World, token: &str) -> Result<Exchanged, Problem> {
@@ -113,7 +101,7 @@ async fn who_was_not_declared_is_nobody_and_it_is_written_down() {
 async fn a_token_of_several_workloads_must_say_which() {
     let (world, issuer) = world().await;
     let both = issuer.trust("deployer", "acme/shop") + &issuer.trust("other", "acme/shop");
-    declare(&world, &both).await;
+    world.declare(&both).await;
     let token = issuer.token(now(&world), "acme/shop", MAIN);
     assert_eq!(exchange(&world, &token).await.unwrap_err().code, "several_workloads");
     let input = ExchangeInput { proof: Proof::Token(secret(&token)), workload: Some(name("other")), peer: here() };
@@ -125,7 +113,7 @@ async fn what_is_not_declared_any_more_takes_its_tokens_with_it() {
     let (world, issuer) = world().await;
     let got = exchange(&world, &issuer.token(now(&world), "acme/shop", MAIN)).await.unwrap();
     world.app.authenticate(got.token.expose()).await.unwrap();
-    declare(&world, &issuer.trust("deployer", "acme/other")).await;
+    world.declare(&issuer.trust("deployer", "acme/other")).await;
     assert!(world.app.authenticate(got.token.expose()).await.is_err());
     assert!(exchange(&world, &issuer.token(now(&world), "acme/shop", MAIN)).await.is_err());
     // Disabling who answers for it does too.

@@ -2,7 +2,7 @@
 
 use daypass_app::{
     Problem, ProblemKind,
-    changes::{Mode, Outcome, Proposal},
+    changes::{Mode, Proposal},
     exchange::{EXCHANGED_LASTS, ExchangeInput, Exchanged, Proof},
     request,
 };
@@ -19,20 +19,8 @@ const NIGHTLY: &str = "/ns/shop/sa/nightly";
 async fn world() -> (World, Domain) {
     let world = World::new().await;
     let domain = Domain::new("prod.example.org", START / 1_000_000);
-    let alice = world.actor("alice").await;
-    for workload in ["nightly", "other"] {
-        let proposal = Proposal::CreateWorkload { name: name(workload), owner: name("alice") };
-        world.app.propose(&alice, proposal).await.unwrap();
-    }
-    world.lab().await;
-    declare(&world, &domain.trust("nightly", &[NIGHTLY, "/batch/*"], US)).await;
+    world.trusted(&["nightly", "other"], &domain.trust("nightly", &[NIGHTLY, "/batch/*"], US)).await;
     (world, domain)
-}
-
-async fn declare(world: &World, text: &str) {
-    let alice = world.actor("alice").await;
-    let applied = world.app.apply_trust(&alice, "trust.toml", text, Mode::Apply).await.unwrap();
-    assert_eq!(applied.outcome, Outcome::Done, "{applied:?}");
 }
 
 async fn shows(world: &World, made: &Made) -> Result<Exchanged, Problem> {
@@ -79,7 +67,7 @@ async fn a_token_of_the_domain_gives_one_of_ours_where_an_audience_is_declared()
     world.app.authenticate(got.token.expose()).await.unwrap();
     assert!(brings(&world, &domain.jwt_svid(NIGHTLY, "another")).await.unwrap_err().what.contains("audience"));
     let certificates_only = domain.trust("nightly", &[NIGHTLY], US).replace(&format!("audience = '{US}'\n"), "");
-    declare(&world, &certificates_only).await;
+    world.declare(&certificates_only).await;
     let problem = brings(&world, &domain.jwt_svid(NIGHTLY, US)).await.unwrap_err();
     assert!(problem.what.contains("shows an X.509-SVID"), "{problem}");
     shows(&world, &domain.svid(NIGHTLY)).await.unwrap();
@@ -151,10 +139,10 @@ async fn a_trust_domain_that_goes_takes_its_tokens_with_it() {
     world.app.authenticate_over(got.token.expose(), Some(&own)).await.unwrap();
     // Authorities that rotate end nothing.
     let rotated = Domain::new("prod.example.org", START / 1_000_000);
-    declare(&world, &rotated.trust("nightly", &[NIGHTLY, "/batch/*"], US)).await;
+    world.declare(&rotated.trust("nightly", &[NIGHTLY, "/batch/*"], US)).await;
     world.app.authenticate_over(got.token.expose(), Some(&own)).await.unwrap();
     assert!(shows(&world, &made).await.is_err(), "the old authority signs nobody any more");
-    declare(&world, "").await;
+    world.declare("").await;
     assert!(world.app.authenticate_over(got.token.expose(), Some(&own)).await.is_err());
     let problem = shows(&world, &rotated.svid(NIGHTLY)).await.unwrap_err();
     assert!(problem.what.contains("nobody declared the trust domain"), "{problem}");
@@ -172,7 +160,7 @@ async fn an_identity_of_several_workloads_must_say_which_and_the_plan_is_in_word
     let planned = world.app.apply_trust(&alice, "t.toml", &both, Mode::DryRun).await.unwrap().plan;
     let words = planned.join("\n");
     assert!(words.contains("whoever shows to be spiffe://prod.example.org/ns/shop/*, by an X.509-SVID"), "{words}");
-    declare(&world, &both).await;
+    world.declare(&both).await;
     let made = domain.svid(NIGHTLY);
     assert_eq!(shows(&world, &made).await.unwrap_err().code, "several_workloads");
     let proof = Proof::Certificates(made.chain.clone());

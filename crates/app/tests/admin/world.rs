@@ -8,7 +8,7 @@ use std::{
 use async_trait::async_trait;
 use daypass_app::{
     App, Parts, Problem,
-    changes::{Handed, Outcome, Proposal, Proposed},
+    changes::{Handed, Mode, Outcome, Proposal, Proposed},
     notices::Notices,
     request::{self, Asking},
     signin::{Again, Caller, Showing, SignInInput, SignedIn, Step},
@@ -187,9 +187,26 @@ impl World {
     /// A resource that everybody may use with a reason, owned by the administrators.
     pub async fn lab(&self) {
         let alice = self.actor("alice").await;
-        let applied =
-            self.app.apply_resources(&alice, "lab.toml", LAB, daypass_app::changes::Mode::Apply).await.unwrap();
+        let applied = self.app.apply_resources(&alice, "lab.toml", LAB, Mode::Apply).await.unwrap();
         assert_eq!(applied.outcome, Outcome::Done);
+    }
+
+    /// The lab, and workloads of alice's, who are whoever this document of whose word is taken says.
+    pub async fn trusted(&self, workloads: &[&str], trust: &str) {
+        let alice = self.actor("alice").await;
+        for workload in workloads {
+            let proposal = Proposal::CreateWorkload { name: name(workload), owner: name("alice") };
+            self.app.propose(&alice, proposal).await.unwrap();
+        }
+        self.lab().await;
+        self.declare(trust).await;
+    }
+
+    /// From now on it is this document that says whose word is taken.
+    pub async fn declare(&self, trust: &str) {
+        let alice = self.actor("alice").await;
+        let applied = self.app.apply_trust(&alice, "trust.toml", trust, Mode::Apply).await.unwrap();
+        assert_eq!(applied.outcome, Outcome::Done, "{applied:?}");
     }
 
     /// A live grant on the lab.
