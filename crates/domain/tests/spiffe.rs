@@ -122,6 +122,10 @@ fn a_token_is_told_by_who_it_is_for_and_where_the_authorities_are() {
     assert_eq!(given("one"), given("two"));
     let wider = SpiffeTrust { audience: Some("daypass".to_owned()), ..trust.clone() };
     assert_ne!(one.digest_of(&trust), one.digest_of(&wider));
+    let another = SpiffeTrust { ids: ["spiffe://example.org/b".parse().unwrap()].into(), ..trust.clone() };
+    assert_ne!(one.digest_of(&trust), one.digest_of(&another));
+    // From an endpoint to a bundle: whoever had that endpoint is believed no more.
+    assert_ne!(one.digest_of(&trust), given("one"));
     assert_eq!(one.standing(), [one.digest_of(&trust)].into());
 }
 
