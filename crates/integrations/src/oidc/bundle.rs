@@ -3,7 +3,7 @@
 //! latest, while it answers.
 
 use std::{
-    sync::{Arc, PoisonError},
+    sync::Arc,
     time::{Duration, Instant},
 };
 
@@ -13,7 +13,7 @@ use daypass_wire::spiffe::Bundle as Said;
 use rustls::pki_types::CertificateDer;
 use tokio::sync::Mutex;
 
-use super::{Oidc, REMEMBERED, check::refused, fetch::unusable, keys::KeySet};
+use super::{Oidc, check::refused, fetch::unusable, keys::KeySet, remembered};
 
 /// How often an endpoint is asked again, whatever it says of that.
 const HINT_LEAST: Duration = Duration::from_secs(10);
@@ -98,12 +98,7 @@ impl Oidc {
     }
 
     fn known_bundle(&self, place: &Issuer) -> Arc<KnownBundle> {
-        let mut bundles = self.bundles.lock().unwrap_or_else(PoisonError::into_inner);
-        let key = format!("{}\n{:?}", place.url, place.authorities);
-        if bundles.len() >= REMEMBERED && !bundles.contains_key(&key) {
-            bundles.clear();
-        }
-        Arc::clone(bundles.entry(key).or_default())
+        remembered(&self.bundles, format!("{}\n{:?}", place.url, place.authorities))
     }
 }
 

@@ -81,13 +81,17 @@ impl Oidc {
 
     /// What is known of an issuer. Trust that was declared otherwise (other authorities, other keys) knows nothing yet.
     fn known(&self, issuer: &Issuer) -> Arc<Known> {
-        let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
-        let key = format!("{}\n{:?}\n{:?}", issuer.url, issuer.keys, issuer.authorities);
-        if known.len() >= REMEMBERED && !known.contains_key(&key) {
-            known.clear();
-        }
-        Arc::clone(known.entry(key).or_default())
+        remembered(&self.known, format!("{}\n{:?}\n{:?}", issuer.url, issuer.keys, issuer.authorities))
     }
+}
+
+/// What is known by this key.
+fn remembered<T: Default>(all: &Mutex<BTreeMap<String, Arc<T>>>, key: String) -> Arc<T> {
+    let mut all = all.lock().unwrap_or_else(PoisonError::into_inner);
+    if all.len() >= REMEMBERED && !all.contains_key(&key) {
+        all.clear();
+    }
+    Arc::clone(all.entry(key).or_default())
 }
 
 #[async_trait]
