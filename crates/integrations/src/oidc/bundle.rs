@@ -65,11 +65,12 @@ impl Oidc {
         let place = place(url, authorities.as_ref());
         let known = self.known_bundle(&place);
         let mut inner = known.inner.lock().await;
-        if let Some((at, held)) = &inner.held
-            && at.elapsed() < fresh(held.hint, self.ages.fresh)
-        {
-            let asked = inner.asked.is_some_and(|at| at.elapsed() < self.ages.again);
-            if asked || does(held) {
+        let asked = inner.asked.is_some_and(|at| at.elapsed() < self.ages.again);
+        if let Some((at, held)) = &inner.held {
+            let usual = fresh(held.hint, self.ages.fresh);
+            // Just asked in vain, it isn't asked by everybody in turn: what is known stands, as while it is away.
+            let good = if asked { usual + self.ages.stale } else { usual };
+            if at.elapsed() < good && (asked || does(held)) {
                 return Ok(Arc::clone(held));
             }
         }

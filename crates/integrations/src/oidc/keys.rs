@@ -104,14 +104,17 @@ impl Oidc {
         }
         let known = self.known(issuer);
         let mut inner = known.inner.lock().await;
-        let fresh = inner.keys.clone().filter(|(at, _)| at.elapsed() < self.ages.fresh);
-        if let Some((_, set)) = &fresh {
+        // A key that isn't known may be new: ask, unless that was just done for nobody in particular.
+        let asked = match by {
+            NamedBy::Issuer => false,
+            NamedBy::Anybody => inner.asked.is_some_and(|at| at.elapsed() < self.ages.again),
+        };
+        // Just asked in vain, it isn't asked by everybody in turn: what is known stands, as while it is away.
+        let good = if asked { self.ages.fresh.max(self.ages.stale) } else { self.ages.fresh };
+        if let Some((at, set)) = &inner.keys
+            && at.elapsed() < good
+        {
             let fitting = set.fitting(algorithm, kid);
-            // A key that isn't known may be new: ask, unless that was just done for nobody in particular.
-            let asked = match by {
-                NamedBy::Issuer => false,
-                NamedBy::Anybody => inner.asked.is_some_and(|at| at.elapsed() < self.ages.again),
-            };
             if !fitting.is_empty() || asked {
                 return Ok(fitting);
             }

@@ -49,6 +49,12 @@ async fn those_who_are_known_stay_known_while_the_issuer_is_away() {
     let error = forgetful.says(TokenKind::Workload, &forgetful.good()).await.unwrap_err();
     assert!(matches!(error, IdentityError::Unreachable { .. }), "{error}");
     assert!(error.to_string().contains(&forgetful.url), "{error}");
+    // Nor does each wait in turn for one that doesn't answer: it is asked seldom.
+    let patient = World::new(Ages { fresh: Duration::ZERO, again: Duration::from_secs(3600), ..EAGER }).await;
+    for _ in 0..3 {
+        patient.says(TokenKind::Workload, &patient.good()).await.unwrap();
+    }
+    assert_eq!(patient.asked_for_keys(), 1);
 }
 
 #[tokio::test]

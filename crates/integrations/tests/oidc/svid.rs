@@ -216,7 +216,18 @@ async fn keys_for_certificates_and_keys_for_tokens_are_apart() {
 
 /// A domain whose bundle is at an endpoint.
 fn at_endpoint(world: &World, domain: &Domain) -> Domains {
-    world.answer("/bundle", &http(&domain.bundle().to_string()));
+    saying(world, &domain.bundle())
+}
+
+/// The same, where the endpoint doesn't say how often it wants to be asked.
+fn silent(world: &World, domain: &Domain) -> Domains {
+    let mut bundle = domain.bundle();
+    bundle.as_object_mut().unwrap().remove("spiffe_refresh_hint").unwrap();
+    saying(world, &bundle)
+}
+
+fn saying(world: &World, bundle: &Value) -> Domains {
+    world.answer("/bundle", &http(&bundle.to_string()));
     let url = format!("{}/bundle", world.url).parse().unwrap();
     [("prod.example.org".parse().unwrap(), Bundle::Endpoint { url, authorities: None })].into()
 }
@@ -237,7 +248,7 @@ async fn authorities_that_rotate_are_fetched_when_something_shows_them() {
 }
 
 #[tokio::test]
-async fn strangers_make_few_questions_and_an_outage_ends_nothing() {
+async fn strangers_make_few_questions() {
     let world = World::new(Ages { again: Duration::from_secs(3600), ..EAGER }).await;
     let (domain, stranger) = (Domain::new("prod.example.org", NOW), Domain::new("prod.example.org", NOW));
     let domains = at_endpoint(&world, &domain);
@@ -247,13 +258,38 @@ async fn strangers_make_few_questions_and_an_outage_ends_nothing() {
     for _ in 0..20 {
         refusal(certificate(&world.oidc, &domains, &stranger.svid(PATH).chain).await);
     }
+}
+
+#[tokio::test]
+async fn an_outage_ends_nothing_for_a_while() {
+    let domain = Domain::new("prod.example.org", NOW);
+    let chain = domain.svid(PATH).chain;
+    // Known, and so old that it is asked again: in vain.
+    let world = World::new(Ages { fresh: Duration::ZERO, ..EAGER }).await;
+    let domains = silent(&world, &domain);
+    certificate(&world.oidc, &domains, &chain).await.unwrap();
     world.served.away.store(true, Ordering::Relaxed);
-    certificate(&world.oidc, &domains, &domain.svid(PATH).chain).await.unwrap();
-    let nobody = World::new(EAGER).await;
-    nobody.served.away.store(true, Ordering::Relaxed);
-    let domains = at_endpoint(&nobody, &domain);
-    let error = certificate(&nobody.oidc, &domains, &domain.svid(PATH).chain).await.unwrap_err();
+    certificate(&world.oidc, &domains, &chain).await.unwrap();
+    // Whoever they didn't sign for may be of a new one, which nobody can see now.
+    let stranger = Domain::new("prod.example.org", NOW);
+    let error = certificate(&world.oidc, &domains, &stranger.svid(PATH).chain).await.unwrap_err();
     assert!(matches!(error, IdentityError::Unreachable { .. }), "{error}");
+    // Never known, or for too long.
+    let nobody = World::new(EAGER).await;
+    let forgetful = World::new(Ages { fresh: Duration::ZERO, stale: Duration::ZERO, ..EAGER }).await;
+    let of_forgetful = silent(&forgetful, &domain);
+    certificate(&forgetful.oidc, &of_forgetful, &chain).await.unwrap();
+    for (world, domains) in [(&nobody, silent(&nobody, &domain)), (&forgetful, of_forgetful)] {
+        world.served.away.store(true, Ordering::Relaxed);
+        let error = certificate(&world.oidc, &domains, &chain).await.unwrap_err();
+        assert!(matches!(error, IdentityError::Unreachable { .. }), "{error}");
+    }
+    // Nor does each wait in turn for one that doesn't answer: it is asked seldom, and would say something else now.
+    let patient = World::new(Ages { fresh: Duration::ZERO, again: Duration::from_secs(3600), ..EAGER }).await;
+    let domains = silent(&patient, &domain);
+    certificate(&patient.oidc, &domains, &chain).await.unwrap();
+    silent(&patient, &stranger);
+    certificate(&patient.oidc, &domains, &chain).await.unwrap();
 }
 
 #[tokio::test]
