@@ -8,8 +8,8 @@ use aws_lc_rs::{
 };
 use data_encoding::{BASE64, BASE64URL_NOPAD};
 use rcgen::{
-    BasicConstraints, CertificateParams, CertifiedIssuer, DistinguishedName, DnType, ExtendedKeyUsagePurpose, IsCa,
-    KeyPair, KeyUsagePurpose, SanType,
+    BasicConstraints, CertificateParams, CertifiedIssuer, CustomExtension, DistinguishedName, DnType,
+    ExtendedKeyUsagePurpose, IsCa, KeyPair, KeyUsagePurpose, SanType,
 };
 use serde_json::{Value, json};
 
@@ -20,6 +20,8 @@ pub struct Domain {
     authority: CertifiedIssuer<'static, KeyPair>,
     /// Signs workloads' certificates in the authority's place.
     below: CertifiedIssuer<'static, KeyPair>,
+    /// The same, for URIs of this domain alone.
+    narrowed: CertifiedIssuer<'static, KeyPair>,
     tokens: EcdsaKeyPair,
 }
 
@@ -30,6 +32,8 @@ pub enum By {
     Authority,
     /// One below it, whose certificate goes along.
     Below,
+    /// One below it that is bound to URIs of the domain, as a workload's is.
+    Narrowed,
 }
 
 /// A workload's certificate to be. What [`Domain::leaf`] makes is good.
@@ -85,12 +89,15 @@ impl Domain {
         };
         let authority = signer("the authority", 1);
         let authority = CertifiedIssuer::self_signed(authority, KeyPair::generate().unwrap()).unwrap();
-        let below =
-            CertifiedIssuer::signed_by(signer("one below", 0), KeyPair::generate().unwrap(), &authority).unwrap();
+        let signed = |to_be| CertifiedIssuer::signed_by(to_be, KeyPair::generate().unwrap(), &authority).unwrap();
+        let below = signed(signer("one below", 0));
+        let mut narrowed = signer("one narrowed", 0);
+        narrowed.custom_extensions.push(only_uris_of(name));
+        let narrowed = signed(narrowed);
         let algorithm = &ECDSA_P256_SHA256_FIXED_SIGNING;
         let tokens = EcdsaKeyPair::generate_pkcs8(algorithm, &SystemRandom::new()).unwrap();
         let tokens = EcdsaKeyPair::from_pkcs8(algorithm, tokens.as_ref()).unwrap();
-        Self { name: name.to_owned(), now, authority, below, tokens }
+        Self { name: name.to_owned(), now, authority, below, narrowed, tokens }
     }
 
     /// `spiffe://` the domain and this path.
@@ -149,15 +156,16 @@ impl Domain {
         let then = |seconds: i64| self.now.saturating_add_signed(seconds);
         within(&mut to_be, then(leaf.since), then(leaf.until));
         let key = KeyPair::generate().unwrap();
-        let issuer: &rcgen::Issuer<'_, KeyPair> = match leaf.by {
-            By::Authority => &self.authority,
-            By::Below => &self.below,
+        let (issuer, goes_along) = match leaf.by {
+            By::Authority => (&self.authority, false),
+            By::Below => (&self.below, true),
+            By::Narrowed => (&self.narrowed, true),
         };
         let own = to_be.signed_by(&key, issuer).unwrap();
         let (mut chain, mut chain_pem) = (vec![own.der().to_vec()], own.pem());
-        if leaf.by == By::Below {
-            chain.push(self.below.der().to_vec());
-            chain_pem.push_str(&self.below.pem());
+        if goes_along {
+            chain.push(issuer.der().to_vec());
+            chain_pem.push_str(&issuer.pem());
         }
         Made { chain, chain_pem, key: key.serialize_der(), key_pem: key.serialize_pem() }
     }
@@ -194,6 +202,15 @@ impl Domain {
     pub fn public_key(&self) -> Vec<u8> {
         self.tokens.public_key().as_ref().to_vec()
     }
+}
+
+/// A critical constraint of names (RFC 5280, 4.2.1.10): URIs of this host, which is short.
+fn only_uris_of(domain: &str) -> CustomExtension {
+    let part = |tag: u8, content: &[u8]| [&[tag, u8::try_from(content.len()).unwrap()][..], content].concat();
+    let permitted = part(0xa0, &part(0x30, &part(0x86, domain.as_bytes())));
+    let mut extension = CustomExtension::from_oid_content(&[2, 5, 29, 30], part(0x30, &permitted));
+    extension.set_criticality(true);
+    extension
 }
 
 fn within(params: &mut CertificateParams, from: u64, to: u64) {

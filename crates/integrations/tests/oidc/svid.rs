@@ -93,6 +93,7 @@ async fn what_is_no_certificate_of_a_workload_is_refused_and_said() {
         (Leaf { extended: vec![ExtendedKeyUsagePurpose::ServerAuth], ..leaf() }, "extended key usage"),
         (Leaf { until: -1, ..leaf() }, "has expired"),
         (Leaf { since: 60, ..leaf() }, "isn't good yet"),
+        (Leaf { by: By::Narrowed, ..leaf() }, "its chain doesn't hold"),
     ];
     for (to_be, words) in cases {
         let uris = to_be.uris.clone();
