@@ -23,20 +23,26 @@ struct Served {
     task: JoinHandle<()>,
 }
 
-async fn served() -> Served {
-    let world = World::new().await;
+/// A server's own certificate, its key, and what whoever believes it believes.
+pub fn localhost() -> (CertificateDer<'static>, PrivateKeyDer<'static>, RootCertStore) {
     let pair = rcgen::generate_simple_self_signed(["localhost".to_owned()]).unwrap();
     let certificate: CertificateDer<'static> = pair.cert.der().clone();
     let key = PrivateKeyDer::try_from(pair.signing_key.serialize_der()).unwrap();
+    let mut roots = RootCertStore::empty();
+    roots.add(certificate.clone()).unwrap();
+    (certificate, key, roots)
+}
+
+async fn served() -> Served {
+    let world = World::new().await;
+    let (certificate, key, roots) = localhost();
     let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
     let server = ServerConfig::builder_with_provider(Arc::clone(&provider))
         .with_safe_default_protocol_versions()
         .unwrap()
         .with_no_client_auth()
-        .with_single_cert(vec![certificate.clone()], key)
+        .with_single_cert(vec![certificate], key)
         .unwrap();
-    let mut roots = RootCertStore::empty();
-    roots.add(certificate).unwrap();
     let client = ClientConfig::builder_with_provider(provider)
         .with_safe_default_protocol_versions()
         .unwrap()

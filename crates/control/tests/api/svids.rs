@@ -6,11 +6,13 @@ use axum::http::Method;
 use daypass_control::{possession, serve};
 use daypass_testkit::spiffe::{Domain, Made};
 use rustls::{
-    ClientConfig, RootCertStore, ServerConfig, SignatureScheme,
+    ClientConfig, DEFAULT_VERSIONS, HandshakeKind, RootCertStore, ServerConfig, SignatureScheme,
+    SupportedProtocolVersion,
     client::ResolvesClientCert,
     crypto::{CryptoProvider, aws_lc_rs},
     pki_types::{CertificateDer, PrivateKeyDer, ServerName},
     sign::CertifiedKey,
+    version::TLS12,
 };
 use serde_json::{Value, json};
 use tokio::{
@@ -18,9 +20,12 @@ use tokio::{
     net::{TcpListener, TcpStream},
     sync::watch,
 };
-use tokio_rustls::TlsConnector;
+use tokio_rustls::{TlsConnector, client::TlsStream};
 
-use crate::world::{Ask, World};
+use crate::{
+    over_tls::localhost,
+    world::{Ask, World},
+};
 
 const NIGHTLY: &str = "/ns/shop/sa/nightly";
 const CREDENTIALS: &str = "grant_type=client_credentials";
@@ -45,15 +50,11 @@ async fn served() -> Served {
     world.post("alice", "/v1/workloads", json!({"name": "nightly", "owner": "alice"})).await.ok();
     let text = domain.trust("nightly", &[NIGHTLY], "https://daypass.example");
     world.post("alice", "/v1/trust/apply", json!({"file": "t.toml", "mode": "apply", "text": text})).await.ok();
-    let pair = rcgen::generate_simple_self_signed(["localhost".to_owned()]).unwrap();
-    let certificate: CertificateDer<'static> = pair.cert.der().clone();
-    let key = PrivateKeyDer::try_from(pair.signing_key.serialize_der()).unwrap();
-    let chain = vec![certificate.clone()];
+    let (certificate, key, roots) = localhost();
+    let chain = vec![certificate];
     let plain = ServerConfig::builder_with_provider(provider()).with_safe_default_protocol_versions().unwrap();
     let plain = plain.with_no_client_auth().with_single_cert(chain.clone(), key.clone_key()).unwrap();
     let asking = possession::for_workloads(provider(), chain, key).unwrap();
-    let mut roots = RootCertStore::empty();
-    roots.add(certificate).unwrap();
     let (stop, stopped) = watch::channel(());
     let mut at = Vec::new();
     for tls in [plain, asking] {
@@ -74,6 +75,19 @@ impl ResolvesClientCert for Shows {
     }
     fn has_certs(&self) -> bool {
         true
+    }
+}
+
+/// Has no certificate to show.
+#[derive(Debug)]
+struct ShowsNone;
+
+impl ResolvesClientCert for ShowsNone {
+    fn resolve(&self, _: &[&[u8]], _: &[SignatureScheme]) -> Option<Arc<CertifiedKey>> {
+        None
+    }
+    fn has_certs(&self) -> bool {
+        false
     }
 }
 
@@ -101,14 +115,21 @@ fn of(made: &Made) -> Arc<dyn ResolvesClientCert> {
     showing(&made.chain, &made.key)
 }
 
+async fn connected(client: &TlsConnector, at: SocketAddr) -> std::io::Result<TlsStream<TcpStream>> {
+    let tcp = TcpStream::connect(at).await.unwrap();
+    client.connect(ServerName::try_from("localhost").unwrap(), tcp).await
+}
+
 impl Served {
+    /// A client that shows itself so, and speaks these versions.
+    fn client(&self, who: Arc<dyn ResolvesClientCert>, versions: &[&'static SupportedProtocolVersion]) -> TlsConnector {
+        let tls = ClientConfig::builder_with_provider(provider()).with_protocol_versions(versions).unwrap();
+        TlsConnector::from(Arc::new(tls.with_root_certificates(self.roots.clone()).with_client_cert_resolver(who)))
+    }
+
     /// Sends a request, and reads the answer; nothing where the handshake fails.
     async fn asks(&self, at: SocketAddr, who: Arc<dyn ResolvesClientCert>, request: &str) -> Option<(u16, Value)> {
-        let tls = ClientConfig::builder_with_provider(provider()).with_safe_default_protocol_versions().unwrap();
-        let tls = tls.with_root_certificates(self.roots.clone()).with_client_cert_resolver(who);
-        let tcp = TcpStream::connect(at).await.unwrap();
-        let name = ServerName::try_from("localhost").unwrap();
-        let mut stream = TlsConnector::from(Arc::new(tls)).connect(name, tcp).await.ok()?;
+        let mut stream = connected(&self.client(who, DEFAULT_VERSIONS), at).await.ok()?;
         stream.write_all(request.as_bytes()).await.ok()?;
         let mut answer = Vec::new();
         // Of TLS 1.3, a server's no to a certificate is heard here.
@@ -165,6 +186,31 @@ async fn a_certificate_without_its_key_opens_no_connection() {
     // Nor is anybody in by a certificate alone.
     let (status, _) = served.me(served.workloads, of(&one), "").await;
     assert_eq!(status, 401);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_listener_for_workloads_demands_a_certificate_on_each_connection_and_hides_it() {
+    let served = served().await;
+    assert_eq!(served.token(served.workloads, Arc::new(ShowsNone), CREDENTIALS).await, None);
+    let made = served.domain.svid(NIGHTLY);
+    // Before TLS 1.3 certificates go in the clear.
+    let old = served.client(of(&made), &[&TLS12]);
+    assert!(connected(&old, served.workloads).await.is_err());
+    connected(&old, served.everybody).await.unwrap();
+    // A session that was resumed would show none.
+    let client = served.client(of(&made), DEFAULT_VERSIONS);
+    for (at, resumed) in [(served.everybody, true), (served.workloads, false)] {
+        let mut last = None;
+        for _ in 0..2 {
+            let mut stream = connected(&client, at).await.unwrap();
+            let request = "GET /healthz HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n";
+            stream.write_all(request.as_bytes()).await.unwrap();
+            let mut answer = Vec::new();
+            stream.read_to_end(&mut answer).await.unwrap();
+            last = stream.get_ref().1.handshake_kind();
+        }
+        assert_eq!(last == Some(HandshakeKind::Resumed), resumed, "{last:?}");
+    }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
