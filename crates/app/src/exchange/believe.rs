@@ -141,7 +141,7 @@ impl Found {
             (Some(believed), _) => Ok(believed),
             (None, Some(error)) => Err(crate::signin::of_identity(error)),
             (None, None) if self.known => {
-                Err(refused("what was shown is good, and nobody declared whose it is".to_owned()))
+                Err(refused("nobody declared whose it is: no workload is whoever shows this".to_owned()))
             }
             (None, None) => Err(refused("nobody declared that tokens of its issuer are taken".to_owned())),
         }
