@@ -125,16 +125,6 @@ fn a_logout_that_is_sent_again_does_nothing() {
 }
 
 #[test]
-fn the_command_line_is_a_client_of_its_own_where_one_is_declared() {
-    let (world, provider) = trusting("");
-    // Which comes back to the pages alone, so no command signs in by it.
-    let pages = provider.trust(FOLLOWED).replace("client_id = 'daypass'", "client_id = 'daypass-pages'");
-    trust(&world, &format!("{pages}cli = {{ client_id = 'daypass-cli' }}\n"));
-    let carol = signs_in(&world, "carol");
-    assert_eq!(carol.json(&["whoami"])["name"], "carol");
-}
-
-#[test]
 fn a_provider_stays_while_whoever_administers_comes_in_by_it_alone() {
     let (world, _provider) = trusting(FOLLOWED);
     let carol = signs_in(&world, "carol");

@@ -6,7 +6,7 @@ use std::fs;
 use reqwest::header::{COOKIE, LOCATION, SET_COOKIE};
 
 use crate::{
-    oidc::{FOLLOWED, trusting},
+    oidc::{FOLLOWED, signs_in, trust, trusting},
     provider::{PAGES_URL, Provider, browse_until},
     web::{get, tls},
     world::World,
@@ -148,6 +148,25 @@ fn a_logout_at_the_provider_ends_a_browsers_sign_in() {
     assert_eq!(ask(&world, "/", &kept).status, 200);
     provider.told(&format!("/test/logout?sub=carol&sid={}", sid(&provider)));
     let reply = ask(&world, "/", &kept);
+    assert_eq!((reply.status, reply.to.as_str()), (303, "/signin?next=/"));
+}
+
+#[test]
+fn pages_and_the_command_line_are_clients_of_their_own_where_two_are_declared() {
+    let (world, provider) = trusting("");
+    // The one comes back to the pages alone, and the other to a command alone.
+    let pages = provider.trust(FOLLOWED).replace("client_id = 'daypass'", "client_id = 'daypass-pages'");
+    trust(&world, &format!("{pages}cli = {{ client_id = 'daypass-cli' }}\n"));
+    let (attempt, back) = went(&world, "carol", "/inbox");
+    let made = ask(&world, &back, &attempt);
+    assert_eq!((made.status, made.to.as_str()), (303, "/inbox"), "{}", made.text);
+    let carol = signs_in(&world, "carol");
+    assert_eq!(carol.json(&["whoami"])["name"], "carol");
+    // A logout is for either.
+    let told = provider.told("/test/replay?sub=carol&client=daypass-cli");
+    assert_eq!(told.lines().last(), Some("200"));
+    carol.fails(5, &["whoami"]);
+    let reply = ask(&world, "/", &made.cookie(SIGN_IN));
     assert_eq!((reply.status, reply.to.as_str()), (303, "/signin?next=/"));
 }
 

@@ -1,6 +1,6 @@
 // A certified OpenID provider with a few people, on a free port. What it is told over HTTP, only tests tell it:
 // POST /test/rotate makes a new key and withdraws the old, POST /test/logout?sub=... tells Daypass that somebody signed out.
-// POST /test/replay?sub=... does too, by the same token each time, and says what Daypass answered.
+// POST /test/replay?sub=... does too, by the same token each time, and says what Daypass answered; client=... is for another.
 // GET /test/job gives a job a token of its own, as GitHub does: for the audience that it asks for, by the bearer it was given.
 //
 // Environment: DAYPASS_URL, the address of the server under test; PAGES_URL, what browsers know it by. NODE_EXTRA_CA_CERTS is
@@ -121,7 +121,7 @@ const handle = async (request, response) => {
   if (url.pathname === '/test/replay') {
     const claims = { events: { 'http://schemas.openid.net/event/backchannel-logout': {} } };
     const token = new SignJWT(claims).setProtectedHeader({ alg: 'RS256', kid: current.kid, typ: 'logout+jwt' })
-      .setIssuer(issuer).setAudience('daypass').setSubject(url.searchParams.get('sub'))
+      .setIssuer(issuer).setAudience(url.searchParams.get('client') ?? 'daypass').setSubject(url.searchParams.get('sub'))
       .setIssuedAt().setExpirationTime('2m').setJti(randomUUID());
     kept ??= await token.sign(await importJWK(current, 'RS256'));
     const sent = new URLSearchParams({ logout_token: kept });
