@@ -14,6 +14,7 @@ use daypass_domain::{
     grant::GrantState,
     principal::Actor,
     signals::{Delivery, Grants, Transmitter as Declaration},
+    trust::IssuerUrl,
 };
 use daypass_ports::{
     record::{Commit, Entry, RetentionClass, Stored},
@@ -85,7 +86,7 @@ impl House {
     /// As if they had signed in by the provider once.
     async fn link(&self, who: &str, subject: &str) {
         let subject = Digest::of_value("provider subject", &(PROVIDER, subject));
-        let issuer = Digest::of_value("provider issuer", &PROVIDER);
+        let issuer = PROVIDER.parse::<IssuerUrl>().unwrap().digest();
         self.has("principal.linked", &Link { subject, issuer, principal: self.id(who).await }).await;
     }
 
