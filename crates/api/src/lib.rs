@@ -2,8 +2,8 @@
 //!
 //! JSON everywhere. A time is RFC 3339 text ([`Timestamp`]); a length of time is whole seconds in a field that ends in
 //! `_s`; nothing is a float; an id is its prefixed text (`grant_0193...`); a word out of a fixed set is snake_case. What
-//! has several shapes is an object with a tag. Request bodies refuse fields that they don't know; responses may gain
-//! fields, so clients ignore what they don't know.
+//! has several shapes is an object with a tag. Request bodies refuse fields that they don't know, and lists in the place of
+//! objects ([`Objects`]); responses may gain fields, so clients ignore what they don't know.
 //!
 //! Errors are [`Problem`]s (RFC 9457). Nothing here depends on how the server does anything.
 
@@ -20,6 +20,7 @@ pub mod id;
 pub mod identity;
 pub mod ledger;
 pub mod notices;
+pub mod objects;
 pub mod people;
 pub mod policy;
 pub mod problem;
@@ -35,6 +36,7 @@ pub mod tokens;
 pub mod words;
 
 pub use id::*;
+pub use objects::Objects;
 pub use problem::Problem;
 pub use secret::SecretText;
 pub use time::Timestamp;

@@ -5,6 +5,7 @@ use axum::{
     http::{HeaderValue, StatusCode, header},
     response::{IntoResponse, Response},
 };
+use daypass_api::Objects;
 use serde::{Serialize, de::DeserializeOwned};
 use utoipa::{
     ToSchema,
@@ -107,7 +108,7 @@ impl<T: DeserializeOwned + ToSchema + Send + 'static> Takes for Json<T> {
             ));
         }
         let mut reader = serde_json::Deserializer::from_slice(bytes);
-        let value = serde_path_to_error::deserialize(&mut reader).map_err(|e| {
+        let value = serde_path_to_error::deserialize(Objects(&mut reader)).map_err(|e| {
             let path = e.path().to_string();
             of_json(&path, e.inner())
         })?;
@@ -323,6 +324,7 @@ mod tests {
             (r#"{"resource":"db","role":"r","duration_s":1.5}"#, 422, Some("duration_s"), "u32"),
             (r#"{"resource":"db","role":"r"}"#, 422, None, "`duration_s`"),
             (r#"{"resource":"db","role":"r","duration_s":1,"surprise":2}"#, 422, Some("surprise"), "`surprise`"),
+            (r#"["db","r",1]"#, 422, None, "expected struct NewRequest"),
             (r#"{"resource":"db","#, 400, None, "no JSON"),
             (r#"{"resource":"db","role":"r","duration_s":1} {}"#, 400, None, "no JSON"),
             ("", 400, None, "no JSON"),

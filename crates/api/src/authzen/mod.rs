@@ -3,7 +3,7 @@
 //!
 //! What comes in may hold members that aren't known here: they are passed over, as the specification has it.
 
-use serde::{Deserialize, Deserializer, Serialize, de::DeserializeOwned, de::Error as _};
+use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use utoipa::ToSchema;
 
@@ -94,19 +94,19 @@ pub struct EvaluationsRequest {
     /// Who, where an evaluation doesn't say.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<Subject>)]
-    pub subject: Option<Value>,
+    pub subject: Option<Map<String, Value>>,
     /// As which role, where an evaluation doesn't say.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<Action>)]
-    pub action: Option<Value>,
+    pub action: Option<Map<String, Value>>,
     /// On what, where an evaluation doesn't say.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<Resource>)]
-    pub resource: Option<Value>,
+    pub resource: Option<Map<String, Value>>,
     /// The context, where an evaluation has none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<Object>)]
-    pub context: Option<Value>,
+    pub context: Option<Map<String, Value>>,
     /// At most fifty. Where there are none, it is one evaluation.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<Vec<EvaluationRequest>>)]
@@ -270,7 +270,7 @@ pub struct SubjectSearch {
     #[schema(value_type = Option<Object>)]
     pub context: Option<Map<String, Value>>,
     /// Which page.
-    #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "object")]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub page: Option<Page>,
 }
 
@@ -289,7 +289,7 @@ pub struct ResourceSearch {
     #[schema(value_type = Option<Object>)]
     pub context: Option<Map<String, Value>>,
     /// Which page.
-    #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "object")]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub page: Option<Page>,
 }
 
@@ -306,7 +306,7 @@ pub struct ActionSearch {
     #[schema(value_type = Option<Object>)]
     pub context: Option<Map<String, Value>>,
     /// Which page.
-    #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "object")]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub page: Option<Page>,
 }
 
@@ -375,10 +375,4 @@ pub struct Configuration {
 impl Configuration {
     /// That access can be asked for.
     pub const ACCESS_REQUEST: &str = "urn:openid:authzen:capability:access-request";
-}
-
-/// What JSON says as an object: an empty list would do as well for what needs no member.
-fn object<'de, D: Deserializer<'de>, T: DeserializeOwned>(said: D) -> Result<Option<T>, D::Error> {
-    let said = Option::<Map<String, Value>>::deserialize(said)?;
-    said.map(|members| serde_json::from_value(Value::Object(members)).map_err(D::Error::custom)).transpose()
 }

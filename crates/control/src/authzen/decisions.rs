@@ -1,9 +1,12 @@
 //! `POST /access/v1/evaluation` and `/access/v1/evaluations` (Authorization API 1.0, "Access Evaluation API" and "Access
 //! Evaluations API"). A no is 200.
 
-use daypass_api::authzen::{
-    AccessRequestHint, ApprovalResult, Decision, DecisionContext, Display, EvaluationError, EvaluationRequest,
-    EvaluationsAnswer, EvaluationsRequest, EvaluationsSemantic, InWords,
+use daypass_api::{
+    Objects,
+    authzen::{
+        AccessRequestHint, ApprovalResult, Decision, DecisionContext, Display, EvaluationError, EvaluationRequest,
+        EvaluationsAnswer, EvaluationsRequest, EvaluationsSemantic, InWords,
+    },
 };
 use daypass_app::{
     Problem,
@@ -33,7 +36,7 @@ async fn decided(call: &Call, body: &EvaluationRequest) -> Result<Decision> {
 }
 
 pub(super) async fn several(call: Call, Json(body): Json<EvaluationsRequest>) -> Result<Json<EvaluationsAnswer>> {
-    let defaults = defaults(&body)?;
+    let defaults = defaults(&body);
     let asked = body.evaluations.unwrap_or_default();
     if asked.is_empty() {
         let single = merged(&defaults, &Value::Object(Map::new()))?;
@@ -68,22 +71,14 @@ fn of_item(defaults: &Map<String, Value>, item: &Value) -> daypass_app::Result<Q
 }
 
 /// The members that stand for those that an evaluation lacks.
-fn defaults(body: &EvaluationsRequest) -> Result<Map<String, Value>> {
-    let mut defaults = Map::new();
+fn defaults(body: &EvaluationsRequest) -> Map<String, Value> {
     let members = [
         ("subject", &body.subject),
         ("action", &body.action),
         ("resource", &body.resource),
         ("context", &body.context),
     ];
-    for (name, value) in members {
-        match value {
-            None => {}
-            Some(value @ Value::Object(_)) => drop(defaults.insert(name.to_owned(), value.clone())),
-            Some(_) => return Err(Fault::invalid(name, format!("`{name}` must be an object"), "")),
-        }
-    }
-    Ok(defaults)
+    members.into_iter().filter_map(|(name, said)| Some((name.to_owned(), Value::Object(said.clone()?)))).collect()
 }
 
 /// What an evaluation says stands in the place of the default, whole; only what it must have and lacks (a type, an id, a
@@ -112,7 +107,7 @@ fn merged(defaults: &Map<String, Value>, item: &Value) -> Result<EvaluationReque
 }
 
 fn read(whole: &Value) -> Result<EvaluationRequest> {
-    serde_path_to_error::deserialize(whole).map_err(|e| {
+    serde_path_to_error::deserialize(Objects(whole)).map_err(|e| {
         let place = e.path().to_string();
         let said = e.inner().to_string();
         // Anything else that is said of it may repeat what was sent.

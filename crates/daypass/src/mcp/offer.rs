@@ -1,6 +1,7 @@
 //! The tools, as they are offered: their names, what they take, what they give, and how they behave. What comes in is read
 //! into types that take nothing else.
 
+use daypass_api::Objects;
 use daypass_domain::request::Purpose;
 use daypass_wire::{mcp::Offer, postgres::once::STATEMENT_LEN_MAX};
 use serde::de::DeserializeOwned;
@@ -62,14 +63,9 @@ where
 }
 
 fn read<T: DeserializeOwned>(arguments: Value) -> Result<T, Failure> {
-    let no_sense = |why: &dyn std::fmt::Display| {
-        Failure::new(Exit::Usage, format!("the arguments make no sense: {why}"), "see the tool's input schema")
-    };
-    // An empty list would do for what has no fields.
-    if !arguments.is_object() {
-        return Err(no_sense(&"they are no object"));
-    }
-    serde_json::from_value(arguments).map_err(|e| no_sense(&e))
+    T::deserialize(Objects(arguments)).map_err(|e| {
+        Failure::new(Exit::Usage, format!("the arguments make no sense: {e}"), "see the tool's input schema")
+    })
 }
 
 /// An object of these properties, and of no others.

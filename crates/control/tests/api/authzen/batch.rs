@@ -69,22 +69,23 @@ async fn what_is_wrong_with_one_is_its_own_answer() {
             {"resource": "hunter2"},
             "hunter2",
             {"resource": resource("record-1"), "action": {"name": 7}},
+            {"resource": ["postgres", "record-1"]},
             {"resource": resource("record-9")},
             {"resource": resource("record-1"), "subject": subject("bob")},
         ],
     });
     let told = several(&world, body.clone()).await;
-    assert_eq!(decisions(&told), [true, false, false, false, false, false, true]);
-    for wrong in &told[1..5] {
+    assert_eq!(decisions(&told), [true, false, false, false, false, false, false, true]);
+    for wrong in &told[1..6] {
         assert_eq!(wrong["context"]["error"]["status"], 400, "{wrong}");
         assert!(wrong["context"]["error"]["message"].as_str().is_some_and(|m| m.len() > 10), "{wrong}");
         assert!(!wrong.to_string().contains("hunter2"), "{wrong}");
     }
-    assert_eq!(told[5]["context"]["reason"], "no_such_resource");
+    assert_eq!(told[6]["context"]["reason"], "no_such_resource");
     // Of whom one may not be told is a refusal of its own, too.
     let told = world.post("stranger", EVALUATIONS, body).await.ok().json();
     assert_eq!(told["evaluations"][0]["context"]["error"]["status"], 403, "{told}");
-    assert_eq!(told["evaluations"][5]["context"]["reason"], "no_such_resource", "{told}");
+    assert_eq!(told["evaluations"][6]["context"]["reason"], "no_such_resource", "{told}");
 }
 
 /// API, "Evaluations semantics".
@@ -132,6 +133,8 @@ async fn without_a_list_it_is_one_evaluation() {
         json!({"evaluations": []}),
         json!({"evaluations": {}}),
         json!({"subject": "alice", "evaluations": [{}]}),
+        json!({"subject": ["user", "alice"], "evaluations": [asked("alice", "read", "record-1")]}),
+        json!({"evaluations": [asked("alice", "read", "record-1")], "options": ["execute_all"]}),
     ] {
         assert_eq!(world.post("pep", EVALUATIONS, wrong.clone()).await.status, 400, "{wrong}");
     }

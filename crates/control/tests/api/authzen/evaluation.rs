@@ -67,6 +67,11 @@ async fn what_lacks_something_or_has_it_of_another_type_is_400() {
         with(&["subject"], Value::Null),
         with(&["action", "name"], json!(123)),
         with(&["resource"], json!([])),
+        // A list of what would do as an object's members is no object.
+        with(&["subject"], json!(["user", "alice"])),
+        with(&["action"], json!(["read"])),
+        with(&["resource"], json!(["postgres", "record-1"])),
+        json!([subject("alice"), {"name": "read"}, resource("record-1")]),
         with(&["subject", "id"], json!({"deep": "hunter2"})),
         with(&["subject", "properties"], json!("hunter2")),
         with(&["subject", "id"], json!("x".repeat(257))),

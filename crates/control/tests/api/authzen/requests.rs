@@ -133,6 +133,7 @@ async fn a_request_is_taken_back_while_it_waits() {
     let task = submitted(&world, "dave").await;
     let cancel = format!("{}/cancel", path(&task));
     is_refused(&world.act("bob", &cancel).await, 404, "unknown_task");
+    assert_eq!(world.post("pep", &cancel, json!([])).await.status, 400);
     let body = json!({"reason": "no_longer_needed", "comment": "solved otherwise"});
     let cancelled = world.post("pep", &cancel, body).await.ok().json();
     assert_eq!(cancelled["task"]["status"], "cancelled");
@@ -202,6 +203,12 @@ async fn a_request_answers_just_the_denial_that_its_asker_was_told() {
         assert_eq!(world.post("pep", REQUESTS, body).await.status, 400, "{missing}");
     }
     let mut wrong = good.clone();
+    wrong["denial"] = json!([good["denial"]["evaluation_id"], good["denial"]["expires_at"]]);
+    assert_eq!(world.post("pep", REQUESTS, wrong).await.status, 400);
+    wrong = good.clone();
+    wrong["requested_access"] = json!([]);
+    assert_eq!(world.post("pep", REQUESTS, wrong).await.status, 400);
+    wrong = good.clone();
     wrong["context"]["business_justification"] = json!(7);
     assert_eq!(world.post("pep", REQUESTS, wrong).await.status, 400);
     wrong = good.clone();

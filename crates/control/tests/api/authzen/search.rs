@@ -90,6 +90,8 @@ async fn a_search_that_lacks_something_is_400() {
         (ACTIONS, json!({"subject": subject("alice")})),
         (ACTIONS, json!({"subject": subject("alice"), "resource": {"type": "postgres"}})),
         (ACTIONS, json!([])),
+        (ACTIONS, json!([subject("alice"), resource("record-1")])),
+        (SUBJECTS, json!({"subject": ["user"], "action": {"name": "read"}, "resource": resource("record-1")})),
     ] {
         let reply = world.post("pep", path, body.clone()).await;
         assert_eq!(reply.status, 400, "{path} {body}: {}", reply.text());
