@@ -92,18 +92,29 @@ impl App {
     }
 
     async fn try_request(&self, actor: &Actor, asking: &Asking, id: RequestId) -> Result<Answered> {
-        let now = self.now();
         let resource = self.resource_named(&asking.resource).await?;
         let facts = self.facts(resource.value.id).await?;
-        let (request, said) = self.form(actor, asking, id, &facts, now).await?;
-        let judged = self.judge(&request, &facts, now)?;
+        self.request_on(actor, asking, id, &facts).await
+    }
+
+    /// Asks, on facts that somebody may have judged by already: the commit relies on them.
+    pub(crate) async fn request_on(
+        &self,
+        actor: &Actor,
+        asking: &Asking,
+        id: RequestId,
+        facts: &Facts,
+    ) -> Result<Answered> {
+        let now = self.now();
+        let (request, said) = self.form(actor, asking, id, facts, now).await?;
+        let judged = self.judge(&request, facts, now)?;
         let mut commit = Commit::default();
         facts.expect(&mut commit);
         commit.expect_none(facts::REQUEST, &id.to_string());
-        let (request, outcome) = self.settle(request, &judged, &facts, now)?;
+        let (request, outcome) = self.settle(request, &judged, facts, now)?;
         self.tell_of_settled(&request, &outcome, KnownTo::Doer { principal: actor.person.id() }, &mut commit);
         let parts = std::iter::once(self.decision_part(&judged)).chain(said).collect();
-        self.record_settled(&request, &outcome, event::REQUESTED, parts, &facts, &mut commit);
+        self.record_settled(&request, &outcome, event::REQUESTED, parts, facts, &mut commit);
         let intent = self.commit(commit, ()).await?;
         let entry = intent.committed().entries.first().copied().unwrap_or_default();
         Ok(Answered { request, outcome, entry })

@@ -9,7 +9,11 @@ use daypass_domain::{
 };
 
 use super::{Called, Question};
-use crate::{App, Problem, ProblemKind, Result, request::Asking};
+use crate::{
+    App, Problem, ProblemKind, Result,
+    request::{Answered, Asking},
+    retry_stale,
+};
 
 /// How long access is asked for when nobody says.
 const USUAL: Span = Span::from_mins(60);
@@ -74,8 +78,8 @@ impl App {
     /// When it names no fresh denial of just this that the asker was told, the asker may not ask for the subject, or what is
     /// asked makes no sense. That policy says no is an answer.
     pub async fn submit(&self, actor: &Actor, submission: Submission) -> Result<Task> {
-        let Submission { question, evaluation, until, purpose, ticket, reason } = submission;
-        let fresh_until = self.tied(&evaluation, actor, question.said)?;
+        self.clock_is_sound()?;
+        let fresh_until = self.tied(&submission.evaluation, actor, submission.question.said)?;
         let now = self.now();
         if now >= fresh_until {
             return Err(Problem::invalid(
@@ -84,12 +88,7 @@ impl App {
                 "evaluate again, and name the new one",
             ));
         }
-        let gone = |called: &Called| Problem::not_found("subject or resource", &called.id);
-        let subject = self.called_subject(&question.subject).await?.ok_or_else(|| gone(&question.subject))?;
-        let resource = self.called_resource(&question.resource).await?.ok_or_else(|| gone(&question.resource))?;
-        let role: Name = crate::facts::name(&question.role)?;
-        self.may_request_for(actor, &subject, &resource, &role).await?;
-        let duration = match until {
+        let duration = match submission.until {
             None => USUAL,
             Some(until) if until > now => until.since(now),
             Some(_) => {
@@ -97,19 +96,32 @@ impl App {
                 return Err(Problem::invalid("bad_duration", "`requested_access.requested_until` has passed", next));
             }
         };
+        let Submission { question, purpose, ticket, reason, evaluation: _, until: _ } = submission;
         let asking = Asking {
-            resource: resource.name.to_string(),
-            role: role.to_string(),
+            resource: question.resource.id.clone(),
+            role: question.role.clone(),
             duration,
             start: Start::AtOnce,
             purpose,
             ticket,
             reason,
-            beneficiary: Some(subject.name.to_string()),
+            beneficiary: Some(question.subject.id.clone()),
             statement: None,
         };
-        let answered = self.request(actor, asking).await?;
+        let id = RequestId::new(now, self.id_bytes());
+        let answered = retry_stale!(self.try_submit(actor, &question, &asking, id).await)?;
         self.task(answered.request).await
+    }
+
+    /// Whether the asker may ask for the subject is judged on the facts that the request's commit relies on. // I12
+    async fn try_submit(&self, actor: &Actor, question: &Question, asking: &Asking, id: RequestId) -> Result<Answered> {
+        let gone = |called: &Called| Problem::not_found("subject or resource", &called.id);
+        let resource = self.called_resource(&question.resource).await?.ok_or_else(|| gone(&question.resource))?;
+        let facts = self.facts(resource.id).await?;
+        let subject = self.called_subject(&question.subject).await?.ok_or_else(|| gone(&question.subject))?;
+        let role: Name = crate::facts::name(&question.role)?;
+        self.may_request_for(actor, &subject, &facts.resource.value, &role).await?;
+        self.request_on(actor, asking, id, &facts).await
     }
 
     /// Where a request for access stands, for its parties.
@@ -127,21 +139,15 @@ impl App {
     /// When there is none of theirs, or it waits no more.
     pub async fn cancel_task(&self, actor: &Actor, id: &str) -> Result<Task> {
         let request = self.task_row(actor, id).await?;
-        if !request.is_pending() {
-            return Err(over(&request));
+        match self.withdraw(actor, request.id).await {
+            Ok(withdrawn) => self.task(withdrawn).await,
+            Err(Problem { kind: ProblemKind::Conflict, what, .. }) => Err(Problem::conflict(
+                "invalid_task_state",
+                what,
+                "give the access back instead, if there is any: `daypass release`",
+            )),
+            Err(problem) => Err(problem),
         }
-        let withdrawn = self.withdraw(actor, request.id).await.map_err(|problem| match problem.kind {
-            ProblemKind::Conflict => over(&request),
-            ProblemKind::Invalid
-            | ProblemKind::Unauthenticated
-            | ProblemKind::NotAllowed
-            | ProblemKind::NeedsSecondFactor
-            | ProblemKind::NotFound
-            | ProblemKind::Stale
-            | ProblemKind::TooMany { .. }
-            | ProblemKind::Unavailable => problem,
-        })?;
-        self.task(withdrawn).await
     }
 
     async fn task_row(&self, actor: &Actor, id: &str) -> Result<Request> {
@@ -183,12 +189,4 @@ fn ends(grant: &Grant) -> Time {
         GrantState::Active { deadline, .. } => deadline,
         GrantState::Ending { at, .. } | GrantState::Ended { at, .. } => at,
     }
-}
-
-fn over(request: &Request) -> Problem {
-    Problem::conflict(
-        "invalid_task_state",
-        format!("the request is {} already, so it can't be taken back", request.state.word()),
-        "give the access back instead, if there is any: `daypass release`",
-    )
 }
