@@ -64,6 +64,12 @@ impl Directory {
         Some(Party { id, name: principal.name.clone(), person, kind, active, groups: self.groups_of(id), told })
     }
 
+    /// A principal, as its row has it.
+    #[must_use]
+    pub fn principal(&self, id: PrincipalId) -> Option<&Principal> {
+        self.principals.get(&id)
+    }
+
     /// All principals as policy reads them, by id.
     pub fn parties(&self) -> impl Iterator<Item = Party> {
         self.principals.keys().filter_map(|id| self.party(*id))

@@ -1,17 +1,18 @@
 //! Who has access now, on what, as which role: every result would be decided `true`. Found by looking at live grants, each
 //! judged by the one evaluator; and only of those of whom the asker may be told. // I2, I11
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use daypass_domain::{
     Name, ResourceId, Time,
+    grant::Grant,
     principal::{Actor, Principal},
     resource::Resource,
 };
-use daypass_ports::record::Commit;
+use daypass_ports::record::{Commit, Read};
 
 use super::{
-    About, Called, is_of_kind,
+    About, Called, found, is_of_kind,
     page::{Filling, Found, Paged},
     permitted, subject_kind,
 };
@@ -19,14 +20,25 @@ use crate::{
     App, Result,
     entry::{decision, event, owner_id},
     facts::Facts,
+    retry_stale,
 };
 
-/// What is told of others by one search.
-struct Told {
-    ids: Vec<(&'static str, String)>,
-    /// Whom or what, by their ids.
-    of: Vec<String>,
-    region: Name,
+/// A subject's grants of one role on one resource: a result, if one of them lets the subject in.
+struct Candidate<'a> {
+    /// What it is found as.
+    name: Name,
+    /// What it is told by, in the entry.
+    id: String,
+    subject: &'a Principal,
+    facts: &'a Facts,
+    role: Name,
+    held: Vec<Read<Grant>>,
+}
+
+/// What a search is of: each only where there is one for all results.
+struct Of<'a> {
+    subject: Option<&'a Principal>,
+    resource: Option<&'a Resource>,
 }
 
 impl App {
@@ -43,35 +55,39 @@ impl App {
         from: Paged<'_>,
     ) -> Result<Found> {
         self.clock_is_sound()?;
+        retry_stale!(self.try_find_subjects(actor, kind, resource, role, from).await)
+    }
+
+    async fn try_find_subjects(
+        &self,
+        actor: &Actor,
+        kind: &str,
+        resource: &Called,
+        role: &str,
+        from: Paged<'_>,
+    ) -> Result<Found> {
         let now = self.now();
-        let mut page = Filling::begin(from, &("subject", kind, &resource.kind, &resource.id, role))?;
+        let page = Filling::begin(from, &("subject", kind, &resource.kind, &resource.id, role))?;
         let Some(resource) = self.called_resource(resource).await? else { return Ok(page.all()) };
         let facts = self.facts(resource.id).await?;
-        let Some(role) = known_role(&facts.resource.value, role) else { return Ok(page.all()) };
-        let mut holders: BTreeMap<Name, Principal> = BTreeMap::new();
-        for grant in self.live_grants().await?.into_iter().map(|read| read.value) {
-            if grant.resource == resource.id && grant.role == role && grant.opens_doors(now) {
-                let holder = self.principal(grant.holder).await?.value;
-                if subject_kind(&holder) == kind && page.is_ahead(&holder.name) {
-                    holders.insert(holder.name.clone(), holder);
-                }
-            }
-        }
-        let others = permitted(self.may_be_told(actor, None, &facts.resource.value, &role).await)?;
-        let mut told = Vec::new();
-        for (name, holder) in holders {
-            let about = if holder.person() == actor.person { Some(About::Themselves) } else { others };
-            let Some(about) = about else { continue };
-            if self.opening(&holder, &facts, &role, now).await?.is_none() {
+        let Ok(role) = role.parse::<Name>() else { return Ok(page.all()) };
+        let mut holders: BTreeMap<Name, Candidate<'_>> = BTreeMap::new();
+        for grant in self.live_grants().await? {
+            if grant.value.resource != resource.id || grant.value.role != role || !grant.value.opens_doors(now) {
                 continue;
             }
-            if page.is_full() {
-                return self.after_telling(actor, page.more(), subjects_told(&facts, told)).await;
+            let Some(subject) = facts.directory.principal(grant.value.holder) else { continue };
+            if subject_kind(subject) == kind && page.is_ahead(&subject.name) {
+                let (name, role) = (subject.name.clone(), role.clone());
+                let candidate = holders.entry(name.clone()).or_insert_with(|| {
+                    let id = subject.id.to_string();
+                    Candidate { name, id, subject, facts: &facts, role, held: Vec::new() }
+                });
+                candidate.held.push(grant);
             }
-            page.add(name);
-            told.extend((about == About::Another).then(|| holder.id.to_string()));
         }
-        self.after_telling(actor, page.all(), subjects_told(&facts, told)).await
+        let of = Of { subject: None, resource: Some(&facts.resource.value) };
+        self.fill(actor, of, holders.into_values().collect(), page, now).await
     }
 
     /// The resources of a type on which a subject has a role now.
@@ -87,33 +103,48 @@ impl App {
         from: Paged<'_>,
     ) -> Result<Found> {
         self.clock_is_sound()?;
+        retry_stale!(self.try_find_resources(actor, subject, role, kind, from).await)
+    }
+
+    async fn try_find_resources(
+        &self,
+        actor: &Actor,
+        subject: &Called,
+        role: &str,
+        kind: &str,
+        from: Paged<'_>,
+    ) -> Result<Found> {
         let now = self.now();
-        let mut page = Filling::begin(from, &("resource", &subject.kind, &subject.id, role, kind))?;
+        let page = Filling::begin(from, &("resource", &subject.kind, &subject.id, role, kind))?;
         let Some(subject) = self.called_subject(subject).await? else { return Ok(page.all()) };
-        let mut on: BTreeMap<Name, Resource> = BTreeMap::new();
-        for resource in self.held_on(&subject, now, |held| held.as_str() == role).await? {
-            if is_of_kind(kind, &resource) && page.is_ahead(&resource.name) {
-                on.insert(resource.name.clone(), resource);
+        let Ok(role) = role.parse::<Name>() else { return Ok(page.all()) };
+        let mut held: BTreeMap<ResourceId, Vec<Read<Grant>>> = BTreeMap::new();
+        for grant in self.held_by(subject.id).await? {
+            if grant.value.role == role && grant.value.opens_doors(now) {
+                held.entry(grant.value.resource).or_default().push(grant);
             }
         }
-        let mut told = Vec::new();
-        for (name, resource) in on {
-            let facts = self.facts(resource.id).await?;
-            let Some(role) = known_role(&facts.resource.value, role) else { continue };
-            let about = permitted(self.may_be_told(actor, Some(&subject), &facts.resource.value, &role).await)?;
-            let Some(about) = about else { continue };
-            if self.opening(&subject, &facts, &role, now).await?.is_none() {
-                continue;
+        let mut on: BTreeMap<Name, Facts> = BTreeMap::new();
+        for resource in held.keys() {
+            let Some(facts) = found(self.facts(*resource).await)? else { continue };
+            let name = facts.resource.value.name.clone();
+            if is_of_kind(kind, &facts.resource.value) && page.is_ahead(&name) {
+                on.insert(name, facts);
             }
-            if page.is_full() {
-                let told = self.of_subject_told(&subject, told).await?;
-                return self.after_telling(actor, page.more(), told).await;
-            }
-            page.add(name);
-            told.extend((about == About::Another).then(|| resource.id.to_string()));
         }
-        let told = self.of_subject_told(&subject, told).await?;
-        self.after_telling(actor, page.all(), told).await
+        let mut candidates = Vec::with_capacity(on.len());
+        for (name, facts) in &on {
+            let resource = facts.resource.value.id;
+            candidates.push(Candidate {
+                name: name.clone(),
+                id: resource.to_string(),
+                subject: &subject,
+                facts,
+                role: role.clone(),
+                held: held.remove(&resource).unwrap_or_default(),
+            });
+        }
+        self.fill(actor, Of { subject: Some(&subject), resource: None }, candidates, page, now).await
     }
 
     /// The roles that a subject has on a resource now.
@@ -128,77 +159,84 @@ impl App {
         from: Paged<'_>,
     ) -> Result<Found> {
         self.clock_is_sound()?;
+        retry_stale!(self.try_find_actions(actor, subject, resource, from).await)
+    }
+
+    async fn try_find_actions(
+        &self,
+        actor: &Actor,
+        subject: &Called,
+        resource: &Called,
+        from: Paged<'_>,
+    ) -> Result<Found> {
         let now = self.now();
         let query = ("action", &subject.kind, &subject.id, &resource.kind, &resource.id);
-        let mut page = Filling::begin(from, &query)?;
+        let page = Filling::begin(from, &query)?;
         let Some(resource) = self.called_resource(resource).await? else { return Ok(page.all()) };
-        let Some(subject) = self.called_subject(subject).await? else { return Ok(page.all()) };
         let facts = self.facts(resource.id).await?;
-        let held = self.held_by(subject.id).await?.into_iter().map(|read| read.value);
-        let held = held.filter(|grant| grant.resource == resource.id && grant.opens_doors(now));
-        let roles: BTreeSet<Name> = held.map(|grant| grant.role).collect();
-        let mut told = Vec::new();
-        for role in roles {
-            if !page.is_ahead(&role) {
-                continue;
+        let Some(subject) = self.called_subject(subject).await? else { return Ok(page.all()) };
+        let mut roles: BTreeMap<Name, Vec<Read<Grant>>> = BTreeMap::new();
+        for grant in self.held_by(subject.id).await? {
+            let ours = grant.value.resource == resource.id && grant.value.opens_doors(now);
+            if ours && page.is_ahead(&grant.value.role) {
+                roles.entry(grant.value.role.clone()).or_default().push(grant);
             }
-            let about = permitted(self.may_be_told(actor, Some(&subject), &facts.resource.value, &role).await)?;
-            let Some(about) = about else { continue };
-            if self.opening(&subject, &facts, &role, now).await?.is_none() {
-                continue;
-            }
+        }
+        let candidates = roles.into_iter().map(|(role, held)| Candidate {
+            name: role.clone(),
+            id: role.to_string(),
+            subject: &subject,
+            facts: &facts,
+            role,
+            held,
+        });
+        let of = Of { subject: Some(&subject), resource: Some(&facts.resource.value) };
+        self.fill(actor, of, candidates.collect(), page, now).await
+    }
+
+    /// Fills a page with those that hold, of whom the asker may be told. What is told of others is durable before it is
+    /// told, and relies on all that it was judged on. // I1, I2, I11
+    async fn fill(
+        &self,
+        actor: &Actor,
+        of: Of<'_>,
+        candidates: Vec<Candidate<'_>>,
+        mut page: Filling,
+        now: Time,
+    ) -> Result<Found> {
+        let (mut commit, mut told) = (Commit::default(), Vec::new());
+        let mut candidates = candidates.into_iter();
+        let found = loop {
+            let Some(Candidate { name, id, subject, facts, role, held }) = candidates.next() else { break page.all() };
+            let about = self.may_be_told(actor, Some(subject), &facts.resource.value, &role).await;
+            let Some(about) = permitted(about)? else { continue };
+            let Some(grant) = self.opening(held, facts, &role, now).await? else { continue };
             if page.is_full() {
-                return self.after_telling(actor, page.more(), actions_told(&subject, &facts, told)).await;
+                break page.more();
             }
-            told.extend((about == About::Another).then(|| role.to_string()));
-            page.add(role);
-        }
-        self.after_telling(actor, page.all(), actions_told(&subject, &facts, told)).await
-    }
-
-    /// The resources on which a subject holds a role that this is true of.
-    async fn held_on(&self, subject: &Principal, now: Time, is: impl Fn(&Name) -> bool) -> Result<Vec<Resource>> {
-        let held = self.held_by(subject.id).await?.into_iter().map(|read| read.value);
-        let ids: BTreeSet<ResourceId> =
-            held.filter(|grant| grant.opens_doors(now) && is(&grant.role)).map(|grant| grant.resource).collect();
-        let mut resources = Vec::new();
-        for id in ids {
-            resources.extend(self.store_ref().get::<Resource>(&id.to_string()).await?.map(|read| read.value));
-        }
-        Ok(resources)
-    }
-
-    async fn of_subject_told(&self, subject: &Principal, of: Vec<String>) -> Result<Told> {
-        let mut ids = vec![("principal", subject.id.to_string())];
-        ids.extend(owner_id(subject.id, subject.person()));
-        Ok(Told { ids, of, region: self.region().await? })
-    }
-
-    /// What is told of others is durable before it is told. // I1, I11
-    async fn after_telling(&self, actor: &Actor, found: Found, told: Told) -> Result<Found> {
-        if told.of.is_empty() {
+            page.add(name);
+            match about {
+                About::Themselves => {}
+                About::Another => {
+                    facts.expect(&mut commit);
+                    commit.expect(&*grant);
+                    told.push(id);
+                }
+            }
+        };
+        if told.is_empty() {
             return Ok(found);
         }
-        let mut ids = told.ids;
+        let mut ids = Vec::new();
+        ids.extend(of.resource.map(|resource| ("resource", resource.id.to_string())));
+        ids.extend(of.subject.map(|subject| ("principal", subject.id.to_string())));
+        ids.extend(of.subject.and_then(|subject| owner_id(subject.id, subject.person())));
         ids.extend([("reader", actor.principal.to_string()), ("outcome", "found".to_owned())]);
-        let mut commit = Commit::default();
-        commit.entry(decision(event::DECISION_TOLD, ids, told.region, vec![self.operational_part(&told.of)]));
+        let region = match of.resource {
+            Some(resource) => resource.region.clone(),
+            None => self.region().await?,
+        };
+        commit.entry(decision(event::DECISION_TOLD, ids, region, vec![self.operational_part(&told)]));
         Ok(self.commit(commit, found).await?.into_effect())
     }
-}
-
-fn subjects_told(facts: &Facts, of: Vec<String>) -> Told {
-    let resource = &facts.resource.value;
-    Told { ids: vec![("resource", resource.id.to_string())], of, region: resource.region.clone() }
-}
-
-fn actions_told(subject: &Principal, facts: &Facts, of: Vec<String>) -> Told {
-    let mut told = subjects_told(facts, of);
-    told.ids.push(("principal", subject.id.to_string()));
-    told.ids.extend(owner_id(subject.id, subject.person()));
-    told
-}
-
-fn known_role(resource: &Resource, role: &str) -> Option<Name> {
-    role.parse().ok().filter(|role| resource.roles.contains_key(role))
 }

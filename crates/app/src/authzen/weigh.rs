@@ -8,6 +8,7 @@ use daypass_domain::{
     grant::{Grant, GrantState},
     principal::{Actor, Principal, SecondFactor, Via},
     request::{Purpose, Request, Start},
+    statement::Opens,
 };
 use daypass_policy::{Answer, Decision, Giver, Input, Lack, Missing, answer};
 use daypass_ports::{
@@ -117,7 +118,8 @@ impl App {
         let Some(subject) = subject else {
             return Ok(self.unknown(asker, asked, (Reason::NoSuchSubject, "there is no such user or workload"), now));
         };
-        let (decided, judged) = match self.held_of(&subject, &facts, &role, now).await? {
+        let held = self.held_by(subject.id).await?;
+        let (decided, judged) = match self.held_of(held, &facts, &role, now).await? {
             Held::Opens { grant, decision } => {
                 commit.expect(&*grant);
                 (yes(&grant.value, now), Some(decision))
@@ -148,22 +150,21 @@ impl App {
         Evaluation { id, at: now, decided: Decided::No(denied) }
     }
 
-    /// The grant that lets a subject in as a role now, and the decision that says so.
+    /// Of what a subject holds, the grant that lets them in as a role now.
     pub(super) async fn opening(
         &self,
-        subject: &Principal,
+        held: Vec<Read<Grant>>,
         facts: &Facts,
         role: &Name,
         now: Time,
-    ) -> Result<Option<Box<Decision>>> {
-        Ok(match self.held_of(subject, facts, role, now).await? {
-            Held::Opens { decision, .. } => Some(decision),
+    ) -> Result<Option<Box<Read<Grant>>>> {
+        Ok(match self.held_of(held, facts, role, now).await? {
+            Held::Opens { grant, .. } => Some(grant),
             Held::NoLonger { .. } | Held::Later { .. } | Held::OneStatement | Held::Nothing => None,
         })
     }
 
-    async fn held_of(&self, subject: &Principal, facts: &Facts, role: &Name, now: Time) -> Result<Held> {
-        let mut held = self.held_by(subject.id).await?;
+    async fn held_of(&self, mut held: Vec<Read<Grant>>, facts: &Facts, role: &Name, now: Time) -> Result<Held> {
         held.retain(|g| g.value.resource == facts.resource.value.id && g.value.role == *role);
         held.sort_by_key(|g| Reverse(lasts_until(&g.value)));
         let mut best = Held::Nothing;
@@ -177,12 +178,15 @@ impl App {
                 }
                 continue;
             }
-            let other = match grant.value.state {
-                GrantState::Scheduled { start, .. } if grant.value.opens.is_sessions() => Held::Later { start },
-                GrantState::Scheduled { .. }
-                | GrantState::Active { .. }
-                | GrantState::Ending { .. }
-                | GrantState::Ended { .. } => Held::OneStatement,
+            // What is past its deadline is over, though nobody has ended it yet.
+            if lasts_until(&grant.value).is_some_and(|deadline| now >= deadline) {
+                continue;
+            }
+            let other = match (grant.value.opens, grant.value.state) {
+                (Opens::Sessions, GrantState::Scheduled { start, .. }) => Held::Later { start },
+                (Opens::Statement { .. }, _) => Held::OneStatement,
+                // A look is at what somebody else asks for, and gives its approver nothing.
+                (Opens::Sessions | Opens::Look { .. }, _) => continue,
             };
             if matches!(best, Held::Nothing) {
                 best = other;

@@ -192,7 +192,8 @@ async fn i2_a_yes_is_a_live_grant_that_policy_still_permits() {
     // The deadline.
     assert_eq!(decided(&world, "alice", "read", "record-1").await["decision"], true);
     world.clock.later(daypass_domain::Span::from_secs(601));
-    assert_eq!(decided(&world, "alice", "read", "record-1").await["decision"], false);
+    let no = decided(&world, "alice", "read", "record-1").await;
+    assert_eq!((&no["decision"], &no["context"]["reason"]), (&json!(false), &json!("approval_required")), "{no}");
     // Whoever is disabled has nothing.
     super::grant(&world, "dave", "record-2", "read").await;
     world.act("alice", "/v1/principals/dave/disable").await.ok();
