@@ -32,8 +32,8 @@ use crate::{
     App, Problem, ProblemKind, Result,
     ending::{grant_ids, login_name},
     entry::{access, event, session},
-    facts::{Facts, lasting},
-    rejudge::grant_length,
+    facts::Facts,
+    rejudge::input_of,
     retry_stale,
     taken::End,
 };
@@ -186,12 +186,7 @@ impl App {
         facts: &Facts,
         now: Time,
     ) -> Result<std::result::Result<Decision, Refusal>> {
-        let input = daypass_policy::Input::for_request(request, &facts.resource.value, &facts.directory, now)?;
-        let input = match grant_length(grant) {
-            Some(length) => lasting(input, length),
-            None => input,
-        };
-        let decision = self.decide(input);
+        let decision = self.decide(input_of(grant, request, &facts.resource.value, &facts.directory, now)?);
         let definition = facts.resource.value.roles.get(&grant.role).map(|r| r.digest(&facts.resource.value));
         if definition != Some(grant.role_digest) {
             self.end_grants(End::all(&[grant.id], &EndCause::RoleChanged)).await?;

@@ -1,13 +1,14 @@
 //! Judging again: whenever a fact changed, says that it will, or may have (I2). Only flips are entries.
 
 use daypass_domain::{
-    GrantId,
+    GrantId, Time,
     end::{EndCause, HeldFact},
     grant::{Grant, GrantState},
     request::{Request, RequestState},
+    resource::Resource,
     statement::Opens,
 };
-use daypass_policy::{Decision, Input, PolicySet};
+use daypass_policy::{Decision, Directory, Input, PolicySet};
 use daypass_ports::{record::Read, rows::key};
 
 use crate::{App, Result, approve::counts_under, facts::lasting, taken::End};
@@ -69,15 +70,9 @@ impl App {
         Ok(judged)
     }
 
-    async fn judge_grant(
-        &self,
-        policy: &PolicySet,
-        directory: &daypass_policy::Directory,
-        grant: &Grant,
-        now: daypass_domain::Time,
-    ) -> Result<Still> {
+    async fn judge_grant(&self, policy: &PolicySet, directory: &Directory, grant: &Grant, now: Time) -> Result<Still> {
         let request = self.store_ref().get::<Request>(&grant.request.to_string()).await?;
-        let resource = self.store_ref().get::<daypass_domain::resource::Resource>(&grant.resource.to_string()).await?;
+        let resource = self.store_ref().get::<Resource>(&grant.resource.to_string()).await?;
         let (Some(request), Some(resource)) = (request, resource) else { return Ok(Still::NotPermitted(None)) };
         let same_role =
             resource.value.roles.get(&grant.role).map(|r| r.digest(&resource.value)) == Some(grant.role_digest);
@@ -91,12 +86,8 @@ impl App {
             }
             Opens::Sessions | Opens::Statement { .. } => {}
         }
-        let Ok(input) = Input::for_request(&request.value, &resource.value, directory, now) else {
+        let Ok(input) = input_of(grant, &request.value, &resource.value, directory, now) else {
             return Ok(Still::NotPermitted(None));
-        };
-        let input = match grant_length(grant) {
-            Some(length) => lasting(input, length),
-            None => input,
         };
         let decision = Decision::make(daypass_domain::DecisionId::new(now, self.id_bytes()), policy, input);
         if same_role && decision.verdict.is_permitted() {
@@ -114,11 +105,19 @@ impl App {
     }
 }
 
-/// How long a grant lasts in all, from its start to its deadline: what an extension made of it counts too.
-pub(crate) fn grant_length(grant: &Grant) -> Option<daypass_domain::Span> {
-    match grant.state {
-        GrantState::Active { since, deadline, .. } => Some(deadline.since(since)),
-        GrantState::Scheduled { duration, .. } => Some(duration),
-        GrantState::Ending { .. } | GrantState::Ended { .. } => None,
-    }
+/// What a live grant is judged on: its request, on the facts of now, for as long as the grant lasts in all, from its start to
+/// its deadline: what an extension made of it counts too.
+pub(crate) fn input_of(
+    grant: &Grant,
+    request: &Request,
+    resource: &Resource,
+    directory: &Directory,
+    now: Time,
+) -> Result<Input> {
+    let input = Input::for_request(request, resource, directory, now)?;
+    Ok(match grant.state {
+        GrantState::Active { since, deadline, .. } => lasting(input, deadline.since(since)),
+        GrantState::Scheduled { duration, .. } => lasting(input, duration),
+        GrantState::Ending { .. } | GrantState::Ended { .. } => input,
+    })
 }

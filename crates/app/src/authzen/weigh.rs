@@ -22,8 +22,8 @@ use super::{
 use crate::{
     App, ProblemKind, Result,
     entry::{decision, event, owner_id},
-    facts::{Facts, lasting},
-    rejudge::grant_length,
+    facts::Facts,
+    rejudge::input_of,
     request::Asking,
     retry_stale,
 };
@@ -203,12 +203,7 @@ impl App {
             return Ok(None);
         }
         let request = self.request_row(grant.request).await?.value;
-        let input = Input::for_request(&request, resource, &facts.directory, now)?;
-        let input = match grant_length(grant) {
-            Some(length) => lasting(input, length),
-            None => input,
-        };
-        Ok(Some(self.decide(input)))
+        Ok(Some(self.decide(input_of(grant, &request, resource, &facts.directory, now)?)))
     }
 
     async fn why_not(
