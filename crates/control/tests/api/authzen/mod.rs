@@ -17,29 +17,11 @@ pub const EVALUATIONS: &str = "/access/v1/evaluations";
 pub const REQUESTS: &str = "/access/v1/requests";
 
 /// What the scenario's fixture holds, as ours: two records, with the roles `read` and `write`.
-const RECORDS: &str = r#"
+const RECORD: &str = r#"
 [[resource]]
 name = "record-1"
 kind = "postgres"
 address = "127.0.0.1:5434"
-administrator = "lab_admin"
-credential = "lab"
-owner = "administrators"
-tls = { mode = "loopback_plaintext" }
-labels = { environment = "lab", classification = ["public"] }
-
-[resource.role.read]
-description = "read"
-member_of = ["records_read"]
-
-[resource.role.write]
-description = "write"
-member_of = ["records_write"]
-
-[[resource]]
-name = "record-2"
-kind = "postgres"
-address = "127.0.0.1:5435"
 administrator = "lab_admin"
 credential = "lab"
 owner = "administrators"
@@ -66,7 +48,8 @@ const PRODUCT: &str = r#"
 pub async fn fixture() -> World {
     let mut world = World::new().await;
     world.user("bob").await;
-    let body = json!({"file": "records.toml", "text": RECORDS, "mode": "apply"});
+    let other = RECORD.replace("record-1", "record-2").replace("5434", "5435");
+    let body = json!({"file": "records.toml", "text": format!("{RECORD}{other}"), "mode": "apply"});
     world.post("alice", "/v1/resources/apply", body).await.ok();
     for (who, role) in [("alice", "read"), ("alice", "write"), ("bob", "read")] {
         grant(&world, who, "record-1", role).await;
