@@ -31,7 +31,7 @@ pub const DOCUMENT_BODY_MAX: usize = 2 << 20;
 /// The longest signal: what can be a token, and some space around it.
 pub const SIGNAL_BODY_MAX: usize = 17 << 10;
 
-/// The longest form.
+/// The longest form, and the longest question of another product.
 pub const FORM_BODY_MAX: usize = 64 << 10;
 
 type Answer = Pin<Box<dyn Future<Output = Result<Response>> + Send>>;
