@@ -87,7 +87,7 @@ impl App {
             }
         }
         let of = Of { subject: None, resource: Some(&facts.resource.value) };
-        self.fill(actor, of, holders.into_values().collect(), page, now).await
+        self.fill_page(actor, of, holders.into_values().collect(), page, now).await
     }
 
     /// The resources of a type on which a subject has a role now.
@@ -144,7 +144,7 @@ impl App {
                 held: held.remove(&resource).unwrap_or_default(),
             });
         }
-        self.fill(actor, Of { subject: Some(&subject), resource: None }, candidates, page, now).await
+        self.fill_page(actor, Of { subject: Some(&subject), resource: None }, candidates, page, now).await
     }
 
     /// The roles that a subject has on a resource now.
@@ -191,12 +191,12 @@ impl App {
             held,
         });
         let of = Of { subject: Some(&subject), resource: Some(&facts.resource.value) };
-        self.fill(actor, of, candidates.collect(), page, now).await
+        self.fill_page(actor, of, candidates.collect(), page, now).await
     }
 
     /// Fills a page with those that hold, of whom the asker may be told. What is told of others is durable before it is
     /// told, and relies on all that it was judged on. // I1, I2, I11
-    async fn fill(
+    async fn fill_page(
         &self,
         actor: &Actor,
         of: Of<'_>,
