@@ -65,7 +65,8 @@ impl App {
         Ok(self.commit(commit, next).await?.into_effect())
     }
 
-    /// Takes a kit away: its login is ended and dropped, and its sessions with it. What takes away waits for nobody.
+    /// Takes a kit away: its login is ended and dropped, and its sessions with it. It takes no second
+    /// administrator. Unlike the end of a grant it waits for its entry: a target must not lose a login that the rows still have.
     ///
     /// # Errors
     /// When policy doesn't permit it, or it is gone already.

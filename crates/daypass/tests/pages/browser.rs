@@ -153,8 +153,7 @@ impl Browser {
 
     /// Clicks it, as a person would: it must be seen, and nothing may lie over it.
     pub fn click(&self, css: &str) {
-        let Element(id) = self.find(css);
-        self.post(&format!("/element/{id}/click"), json!({}));
+        self.touch(css, "click", &json!({}));
     }
 
     /// Clicks what leads to another page, and waits for that.
@@ -169,8 +168,18 @@ impl Browser {
 
     /// Types into a field.
     pub fn fill(&self, css: &str, text: &str) {
-        let Element(id) = self.find(css);
-        self.post(&format!("/element/{id}/value"), json!({ "text": text }));
+        self.touch(css, "value", &json!({ "text": text }));
+    }
+
+    /// Does something to an element. A live page may get itself anew between finding and touching it: then what stands there
+    /// by now is meant, as it is by a person.
+    fn touch(&self, css: &str, how: &str, body: &Value) {
+        until(css, || {
+            let Element(id) = self.find(css);
+            let path = format!("/element/{id}/{how}");
+            let said = self.answer(&path, body);
+            (said["error"] != "stale element reference").then(|| fine(&path, said))
+        });
     }
 
     /// Chooses an option of a select by its value.
@@ -213,14 +222,21 @@ impl Browser {
     }
 
     fn post(&self, path: &str, body: Value) -> Value {
-        let url = format!("{}{path}", self.session);
-        let answer: Value = self
-            .runtime
-            .block_on(async { self.http.post(url).json(&body).send().await.unwrap().json().await.unwrap() });
-        let value = &answer["value"];
-        assert!(value["error"].is_null(), "{path}: {} {}", value["error"], value["message"]);
-        value.clone()
+        fine(path, self.answer(path, &body))
     }
+
+    fn answer(&self, path: &str, body: &Value) -> Value {
+        let url = format!("{}{path}", self.session);
+        let mut answer: Value =
+            self.runtime.block_on(async { self.http.post(url).json(body).send().await.unwrap().json().await.unwrap() });
+        answer["value"].take()
+    }
+}
+
+/// What was answered, where that is no error.
+fn fine(path: &str, value: Value) -> Value {
+    assert!(value["error"].is_null(), "{path}: {} {}", value["error"], value["message"]);
+    value
 }
 
 fn capabilities(profile: &str) -> Value {

@@ -152,6 +152,9 @@ fn what_the_token_of_a_workload_says_is_not_the_owners() {
     asks.claims = daypass_domain::trust::Attributes::new([("ref".parse().unwrap(), Some("main".to_owned()))]).unwrap();
     let confirmed = confirmed_by("alice", request(asks, &on, &[]));
     assert!(!judge(&set(claims), &input(&confirmed, &on)).is_permitted());
+    // Where the workload itself may have it for what its token says, it does.
+    let own = claims.replace(" && principal is User", "");
+    assert!(judge(&set(&own), &input(&confirmed, &on)).is_permitted());
 }
 
 #[test]
